@@ -1,0 +1,24 @@
+/* internal.h -- helpers shared by the kernels; not part of the public contract. */
+#ifndef CALACS_INTERNAL_H
+#define CALACS_INTERNAL_H
+
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "calacs.h"
+
+/* Conversion to int toward zero.  What does not fit gives INT_MIN on every machine, as x86 conversions do. */
+static inline int cal_truncate(double value)
+{
+    return value > (double)INT_MIN - 1.0 && value < (double)INT_MAX + 1.0 ? (int)value : INT_MIN;
+}
+
+/* Are rows [row, row + n) and columns [col, col + m) inside an (n_row, n_col) image? */
+static inline int cal_inside(ptrdiff_t first, ptrdiff_t last, ptrdiff_t n)
+{
+    return first >= 0 && first <= last && last <= n;
+}
+
+#endif

@@ -1,0 +1,19 @@
+"""Status codes of the C core as Python exceptions."""
+from calacs.errors import KernelError
+
+
+cdef int check(int status) except? -1:
+    """Return notices (>= 0), raise errors (< 0)."""
+    if status == CAL_NO_MEMORY:
+        raise MemoryError("a kernel of calacs could not allocate its workspace")
+    if status < 0:
+        raise KernelError(status, cal_status_text(status).decode())
+    return status
+
+
+cdef int same_shape(const float[:, ::1] sci, const int16_t[:, ::1] dq) except -1:
+    """Raise ValueError unless the two planes have the same shape."""
+    if sci.shape[0] != dq.shape[0] or sci.shape[1] != dq.shape[1]:
+        raise ValueError(
+            f"planes of one image set must have one shape: ({sci.shape[0]}, {sci.shape[1]}) and ({dq.shape[0]}, {dq.shape[1]})")
+    return 0

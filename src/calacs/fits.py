@@ -1,0 +1,577 @@
+"""FITS files as official CALACS reads and writes them; the only importer of astropy.io.fits in the pipeline.
+
+Image files are scanned here, card by card, because products must carry the input's cards verbatim and constant planes
+(NAXIS = 0 with PIXVALUE) must be expanded and collapsed by the official rules.  Tables, compressed images and objects
+in memory go through astropy.
+
+Notes
+-----
+Conventions: HSTCAL ``hstio/hstio.c`` and ``hstio/keyword.c``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import mmap
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calacs.errors import ColumnNotFound, FileNotReadable, HeaderProblem, OutputExists, TableError, WriteFailed
+from calacs.exposure import PLANES, Exposure, ImSet
+from calacs.header import CARD, Header, Value
+
+BLOCK = 2880
+_DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
+_MEMORY_DTYPES = {"SCI": np.float32, "ERR": np.float32, "DQ": np.int16}
+_WRITE_ROWS = 256
+
+
+@dataclass(slots=True)
+class Plane:
+    """One image extension that can be read, whole or in part.
+
+    Attributes
+    ----------
+    header : Header
+        User cards.
+    shape : tuple of int
+        (n_row, n_col), also for constant planes.
+    constant : float or None
+        Pixel value of a constant plane.
+    """
+
+    name: str
+    header: Header
+    shape: tuple[int, int]
+    constant: float | None
+    _pixels: NDArray[Any] | None = None
+    _scale: float = 1.0
+    _zero: float = 0.0
+
+    def read(self, rows: slice = slice(None)) -> NDArray[Any]:
+        """Pixels as float32 (SCI, ERR) or int16 (DQ): C order, native bytes, writable, BSCALE and BZERO applied.
+
+        Parameters
+        ----------
+        rows : slice
+            Rows to read.
+        """
+        dtype = _MEMORY_DTYPES.get(self.name, np.float32)
+        if self._pixels is None:
+            n_row = len(range(*rows.indices(self.shape[0])))
+            return np.full((n_row, self.shape[1]), self.constant, dtype)
+        stored = self._pixels[rows]
+        if stored.dtype.kind == "i" and stored.dtype.itemsize == 2 and (self._scale, self._zero) == (1.0, 32768.0):
+            values = stored.view(">u2") ^ np.uint16(0x8000)
+        elif (self._scale, self._zero) == (1.0, 0.0):
+            values = stored
+        else:
+            values = stored * np.float64(self._scale) + np.float64(self._zero)
+        if dtype is np.int16 and values.dtype.kind != "i":
+            self._check_range(values)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.ascontiguousarray(values, dtype) if values is not self._pixels else values.astype(dtype, order="C")
+
+    def _check_range(self, values: NDArray[Any]) -> None:
+        if values.size and not (values.min() >= -32768 and values.max() <= 32767):
+            raise HeaderProblem(
+                f"{self.header.where}: data-quality values from {values.min()} to {values.max()} do not fit 16 signed bits; "
+                "store the flags as signed 16-bit integers"
+            )
+
+
+@dataclass(slots=True)
+class ImageFile:
+    """An image file: primary header and image extensions by name and version."""
+
+    primary: Header
+    planes: dict[tuple[str, int], Plane]
+    path: Path | None = None
+    source: str = "file"
+    _kept: Any = field(default=None, repr=False)
+
+    def plane(self, name: str, extver: int) -> Plane:
+        """Find an extension; FileNotReadable where there is none."""
+        try:
+            return self.planes[name, extver]
+        except KeyError:
+            raise FileNotReadable(
+                f"{self.source}: there is no extension [{name},{extver}]; the file is incomplete or NEXTEND is too large"
+            ) from None
+
+    @property
+    def n_imset(self) -> int:
+        """Number of image sets that the primary header announces."""
+        return self.primary.get_int("NEXTEND", 3) // 3
+
+    def imset(self, extver: int) -> ImSet:
+        """Read one image set into memory."""
+        planes = [self.plane(name, extver) for name in PLANES]
+        for plane in planes[1:]:
+            if plane.shape != planes[0].shape:
+                raise FileNotReadable(
+                    f"{self.source}: [{plane.name},{extver}] has {plane.shape} rows and columns, [SCI,{extver}] has "
+                    f"{planes[0].shape}; the file is damaged"
+                )
+        sci, err, dq = (plane.read() for plane in planes)
+        return ImSet(extver, sci, err, dq, {plane.name: plane.header.copy() for plane in planes})
+
+
+def open_image(path: str | os.PathLike[str]) -> ImageFile:
+    """Open a FITS image file; pixels are read on demand.
+
+    Parameters
+    ----------
+    path : path-like
+        Plain or gzip-compressed file; tile-compressed images are accepted.
+
+    Raises
+    ------
+    FileNotReadable
+        The file is missing, truncated or not FITS.
+    """
+    path = Path(path)
+    buffer = _buffer(path)
+    primary: Header | None = None
+    planes: dict[tuple[str, int], Plane] = {}
+    position = 0
+    while position + BLOCK <= len(buffer):
+        if position and buffer[position : position + 8] != b"XTENSION":
+            break  # special records or padding after the last unit
+        cards, start = _scan_header(buffer, position, path)
+        facts = Header.facts(cards)
+        if primary is None:
+            primary = Header(cards, where=path.name)
+        elif facts.get("ZIMAGE") is True:
+            return _open_compressed(path)
+        size = _data_size(facts)
+        if start + size > len(buffer):
+            raise FileNotReadable(
+                f"{path}: truncated: the file has {len(buffer)} bytes, its headers announce {start + size}; get the file again"
+            )
+        if position:
+            _add_plane(planes, cards, facts, buffer, start, path)
+        position = start + -(-size // BLOCK) * BLOCK
+    if primary is None:
+        raise FileNotReadable(f"{path}: not a FITS file: it has only {len(buffer)} bytes")
+    return ImageFile(primary, planes, path, str(path), buffer)
+
+
+def _buffer(path: Path) -> Any:
+    try:
+        with open(path, "rb") as file:
+            magic = file.read(2)
+            file.seek(0)
+            if magic == b"\x1f\x8b":
+                return memoryview(gzip.GzipFile(fileobj=file).read())
+            if magic == b"":
+                raise FileNotReadable(f"{path}: the file is empty")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except FileNotFoundError:
+        raise FileNotReadable(f"{path}: no such file; check the name and the folder") from None
+    except (OSError, EOFError) as error:
+        raise FileNotReadable(f"{path}: cannot be read: {error}") from error
+
+
+def _scan_header(buffer: Any, position: int, path: Path) -> tuple[list[str], int]:
+    """Cards up to END, and where the data start."""
+    cards: list[str] = []
+    while position + BLOCK <= len(buffer):
+        text = bytes(buffer[position : position + BLOCK]).decode("latin-1")
+        position += BLOCK
+        for i in range(0, BLOCK, CARD):
+            card = text[i : i + CARD]
+            if card.startswith("END     "):
+                return cards, position
+            cards.append(card)
+        if not cards[0].startswith(("SIMPLE  =", "XTENSION=")):
+            break
+    raise FileNotReadable(f"{path}: not a FITS file, or damaged: a header without END; get the file again")
+
+
+def _data_size(facts: dict[str, Value]) -> int:
+    n_axis = int(facts.get("NAXIS", 0))
+    if n_axis == 0:
+        return 0
+    count = 1
+    for axis in range(1, n_axis + 1):
+        count *= int(facts.get(f"NAXIS{axis}", 0))
+    return abs(int(facts["BITPIX"])) // 8 * int(facts.get("GCOUNT", 1)) * (int(facts.get("PCOUNT", 0)) + count)
+
+
+def _add_plane(
+    planes: dict[tuple[str, int], Plane], cards: list[str], facts: dict[str, Value], buffer: Any, start: int, path: Path
+) -> None:
+    if str(facts.get("XTENSION", "")) != "IMAGE":
+        return
+    name, extver = str(facts.get("EXTNAME", "")).strip().upper(), int(facts.get("EXTVER", 1))
+    header = Header(cards, where=f"{path.name}[{name},{extver}]")
+    n_axis = int(facts.get("NAXIS", 0))
+    if n_axis == 0:
+        plane = _constant_plane(name, header)
+        if plane is None:
+            return
+    else:
+        axes = [int(facts[f"NAXIS{axis}"]) for axis in range(n_axis, 0, -1)]
+        shape = (int(np.prod(axes[:-1])), axes[-1])
+        dtype = np.dtype(_DTYPES[int(facts["BITPIX"])])
+        pixels = np.frombuffer(buffer, dtype, shape[0] * shape[1], start).reshape(shape)
+        scale, zero = float(facts.get("BSCALE", 1.0)), float(facts.get("BZERO", 0.0))
+        plane = Plane(name, header, shape, None, pixels, scale, zero)
+    planes.setdefault((name, extver), plane)
+
+
+def _constant_plane(name: str, header: Header) -> Plane | None:
+    """A plane stored as one value, or None where the unit holds no image at all."""
+    if "PIXVALUE" not in header and "NPIX1" not in header:
+        return None
+    shape = (header.get_int("NPIX2", 1), header.get_int("NPIX1"))
+    return Plane(name, header, shape, header.get_float("PIXVALUE"))
+
+
+def _open_compressed(path: Path) -> ImageFile:
+    from astropy.io import fits as astropy_fits
+
+    with astropy_fits.open(path) as hdus:
+        image = from_hdulist(hdus)
+    image.path, image.source = path, str(path)
+    return image
+
+
+def from_hdulist(hdus: Any, source: str = "HDUList in memory") -> ImageFile:
+    """View an `astropy.io.fits.HDUList` as an image file; pixels are copied when read."""
+    planes: dict[tuple[str, int], Plane] = {}
+    for hdu in hdus[1:]:
+        if not getattr(hdu, "is_image", False):
+            continue
+        name, extver = hdu.name.upper(), int(hdu.ver)
+        header = Header(_hdu_cards(hdu), where=f"{source}[{name},{extver}]")
+        if hdu.data is None:
+            plane = _constant_plane(name, header)
+            if plane is None:
+                continue
+        else:
+            pixels = np.atleast_2d(hdu.data)
+            plane = Plane(name, header, (pixels.shape[-2], pixels.shape[-1]), None, pixels)
+        planes.setdefault((name, extver), plane)
+    return ImageFile(Header(_hdu_cards(hdus[0]), where=source), planes, None, source)
+
+
+def _hdu_cards(hdu: Any) -> Iterator[str]:
+    for card in hdu.header.cards:
+        image = str(card.image)
+        for i in range(0, max(len(image), 1), CARD):
+            yield image[i : i + CARD]
+
+
+def read_exposure(path: str | os.PathLike[str]) -> Exposure:
+    """Read an exposure, every image set of it, into memory.
+
+    Raises
+    ------
+    FileNotReadable
+        The file is missing, truncated, not FITS, or lacks an extension that NEXTEND announces.
+    """
+    return _to_exposure(open_image(path))
+
+
+def _to_exposure(image: ImageFile) -> Exposure:
+    imsets = tuple(image.imset(extver) for extver in range(1, image.n_imset + 1))
+    return Exposure(image.primary.copy(), imsets, image.path)
+
+
+def as_exposure(source: Any) -> Exposure:
+    """Turn an `Exposure`, a path or an `astropy.io.fits.HDUList` into an exposure that the caller owns."""
+    if isinstance(source, Exposure):
+        return source.copy()
+    if isinstance(source, (str, os.PathLike)):
+        return read_exposure(source)
+    if isinstance(source, list) and hasattr(source, "info"):  # HDUList
+        return _to_exposure(from_hdulist(source))
+    raise TypeError(f"an exposure must be an Exposure, a path or an HDUList, not {type(source).__name__}")
+
+
+def settle_planes(imset: ImSet) -> frozenset[str]:
+    """Bring the headers of an image set to the form in which a file holds them; name the planes stored as constants.
+
+    An ERR or DQ plane whose pixels are all equal to the pixel (0, 0) of the untrimmed frame is stored as one value.
+    """
+    constants = set()
+    for name in PLANES:
+        header, pixels = imset.header[name], imset.plane(name)
+        if name != "SCI":
+            first = pixels[0, 0] if imset.corner is None else imset.corner[name == "DQ"]
+            if _all_equal(pixels, first):
+                constants.add(name)
+                header.set(
+                    "PIXVALUE",
+                    np.float32(first) if name == "ERR" else int(first),
+                    "values of pixels in constant array",
+                )
+                header.set("NPIX1", pixels.shape[1], "length of constant array axis 1")
+                if pixels.shape[0] > 1:
+                    header.set("NPIX2", pixels.shape[0], "length of constant array axis 2")
+            else:
+                for keyword in ("PIXVALUE", "NPIX1") + (("NPIX2",) if pixels.shape[0] > 1 else ()):
+                    header.remove(keyword)
+        if "EXTVER" not in header:
+            header.insert_first("EXTVER", imset.extver, "Extension version")
+        elif header.get_int("EXTVER") != imset.extver:
+            header.set("EXTVER", imset.extver)
+        if "EXTNAME" in header:
+            header.set("EXTNAME", name)
+        else:
+            header.insert_first("EXTNAME", name, "Name of the extension")
+    return frozenset(constants)
+
+
+def _all_equal(pixels: NDArray[Any], value: Any) -> bool:
+    """Row blocks keep the usual answer, no, cheap."""
+    return all(bool((pixels[row : row + 64] == value).all()) for row in range(0, pixels.shape[0], 64))
+
+
+def write_exposure(exposure: Exposure, path: str | os.PathLike[str], *, clobber: bool = False) -> Path:
+    """Write an exposure as official CALACS does.
+
+    The file gets its name only when it is complete: it is written beside the target and renamed.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Its headers are brought to the stored form (EXTNAME, EXTVER, cards of constant planes).
+    path : path-like
+        Target file.
+    clobber : bool
+        Replace an existing file.  The environment variable ``imclobber=yes`` does the same.
+
+    Raises
+    ------
+    OutputExists
+        The file exists and `clobber` is false.
+    WriteFailed
+        The file cannot be written (folder not writable, disk full).
+    """
+    path = Path(path)
+    refuse_existing(path, clobber=clobber)
+    with replacing(path) as file:
+        _write_units(exposure, file)
+    return path
+
+
+def may_clobber() -> bool:
+    """Whether the environment allows existing products to be replaced (``imclobber=yes``)."""
+    return os.environ.get("imclobber") in ("yes", "YES")
+
+
+def refuse_existing(path: Path, *, clobber: bool) -> None:
+    """Raise OutputExists unless the file is absent or may be replaced."""
+    if path.exists() and not clobber and not may_clobber():
+        raise OutputExists(f"{path} exists already; remove it, pass clobber=True, or set the environment's imclobber=yes")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path` that gets this name on success and vanishes on failure."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise WriteFailed(f"{path}: cannot be created: {error.strerror}; check the folder and its permissions") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise WriteFailed(f"{path}: cannot be written: {error.strerror}; nothing was left under this name") from error
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def to_hdulist(exposure: Exposure) -> Any:
+    """Return an `astropy.io.fits.HDUList` with the content that a file of the exposure has."""
+    from astropy.io import fits as astropy_fits
+
+    file = io.BytesIO()
+    _write_units(exposure, file)
+    file.seek(0)
+    hdus = astropy_fits.open(file, lazy_load_hdus=False)
+    for hdu in hdus:
+        _ = hdu.data
+    return hdus
+
+
+def _write_units(exposure: Exposure, file: IO[bytes]) -> None:
+    file.write(_header_bytes(_primary_cards(), exposure.primary))
+    for imset in exposure.imsets:
+        constants = settle_planes(imset)
+        for name in PLANES:
+            pixels = imset.plane(name)
+            constant = name in constants
+            cards = _extension_cards(16 if name == "DQ" else -32, () if constant else pixels.shape)
+            file.write(_header_bytes(cards, imset.header[name]))
+            if not constant:
+                _write_pixels(pixels, file)
+
+
+def _write_pixels(pixels: NDArray[Any], file: IO[bytes]) -> None:
+    big_endian = pixels.dtype.newbyteorder(">")
+    for row in range(0, pixels.shape[0], _WRITE_ROWS):
+        file.write(np.ascontiguousarray(pixels[row : row + _WRITE_ROWS], big_endian).data)
+    file.write(bytes(-pixels.nbytes % BLOCK))
+
+
+def _structure_card(keyword: str, value: str, comment: str) -> str:
+    return f"{keyword:<8}= {value:>20} / {comment}".ljust(CARD)
+
+
+def _origin_cards() -> list[str]:
+    date = time.strftime("%Y-%m-%d")
+    return [
+        "ORIGIN  = 'HSTIO/CFITSIO March 2010' / FITS file originator".ljust(CARD),
+        f"DATE    = '{date}' / date this file was written (yyyy-mm-dd)".ljust(CARD),
+    ]
+
+
+def _primary_cards() -> list[str]:
+    return [
+        _structure_card("SIMPLE", "T", "file does conform to FITS standard"),
+        _structure_card("BITPIX", "16", "number of bits per data pixel"),
+        _structure_card("NAXIS", "0", "number of data axes"),
+        _structure_card("EXTEND", "T", "FITS dataset may contain extensions"),
+        "COMMENT   FITS (Flexible Image Transport System) format is defined in 'Astronomy".ljust(CARD),
+        "COMMENT   and Astrophysics', volume 376, page 359; bibcode: 2001A&A...376..359H".ljust(CARD),
+        *_origin_cards(),
+    ]
+
+
+def _extension_cards(bitpix: int, shape: tuple[int, ...]) -> list[str]:
+    axes = [n for n in reversed(shape)]
+    if len(axes) == 2 and axes[1] == 1:
+        axes.pop()  # a single line is stored as a one-dimensional image
+    return [
+        "XTENSION= 'IMAGE   '           / IMAGE extension".ljust(CARD),
+        _structure_card("BITPIX", str(bitpix), "number of bits per data pixel"),
+        _structure_card("NAXIS", str(len(axes)), "number of data axes"),
+        *(_structure_card(f"NAXIS{i}", str(n), f"length of data axis {i}") for i, n in enumerate(axes, 1)),
+        _structure_card("PCOUNT", "0", "required keyword; must = 0"),
+        _structure_card("GCOUNT", "1", "required keyword; must = 1"),
+        *_origin_cards(),
+    ]
+
+
+def _header_bytes(structure: Iterable[str], header: Header) -> bytes:
+    cards = list(header.cards)
+    while cards and not cards[0].strip():
+        cards.pop(0)
+    text = "".join([*structure, *cards, "END".ljust(CARD)])
+    return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("latin-1")
+
+
+@dataclass(slots=True)
+class Table:
+    """A binary table in memory.
+
+    Attributes
+    ----------
+    source : str
+        File name, for messages.
+    primary, header : Header
+        Cards of the primary header and of the table extension.
+    n_row : int
+        Number of rows.
+    """
+
+    source: str
+    primary: Header
+    header: Header
+    n_row: int
+    _columns: dict[str, NDArray[Any]]
+
+    def __contains__(self, column: object) -> bool:
+        return isinstance(column, str) and column.upper() in self._columns
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Column names, upper case."""
+        return tuple(self._columns)
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        try:
+            return self._columns[column.upper()]
+        except KeyError:
+            raise ColumnNotFound(f"{self.source}: the table has no column {column}; is this the right table?") from None
+
+    def missing(self, columns: Iterable[str]) -> list[str]:
+        """Names among `columns` that the table lacks."""
+        return [column for column in columns if column not in self]
+
+    def is_integer(self, column: str) -> bool:
+        """Whether a column holds 32- or 64-bit integers (16-bit ones are compared as floats, as officially)."""
+        dtype = self[column].dtype
+        return dtype.kind == "i" and dtype.itemsize >= 4
+
+    def text(self, column: str, row: int) -> str:
+        """Text cell without trailing blanks."""
+        return str(self[column][row]).rstrip(" \0")
+
+
+def read_table(source: Any, extension: int | str = 1) -> Table:
+    """Read a binary table.
+
+    Parameters
+    ----------
+    source : path-like or HDUList
+        Where the table is.
+    extension : int or str
+        Which extension.
+
+    Raises
+    ------
+    FileNotReadable
+        The file is missing or not FITS.
+    TableError
+        The extension is missing or holds no table.
+    """
+    from astropy.io import fits as astropy_fits
+
+    if not isinstance(source, (str, os.PathLike)):
+        return _table_of(source, extension, "table in memory")
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotReadable(f"{path}: no such file; check the name and the folder")
+    try:
+        with astropy_fits.open(path, memmap=False) as hdus:
+            return _table_of(hdus, extension, str(path))
+    except OSError as error:
+        raise FileNotReadable(f"{path}: cannot be read as FITS: {error}") from error
+
+
+def _table_of(hdus: Any, extension: int | str, source: str) -> Table:
+    try:
+        hdu = hdus[extension]
+        names = hdu.columns.names
+    except (KeyError, IndexError, AttributeError):
+        raise TableError(f"{source}: there is no binary table in extension {extension}; is this the right file?") from None
+    columns = {name.upper(): np.asarray(hdu.data.field(name)) for name in names}
+    headers = [Header(_hdu_cards(unit), where=source) for unit in (hdus[0], hdu)]
+    return Table(source, headers[0], headers[1], len(hdu.data), columns)
