@@ -129,6 +129,126 @@ typedef struct {
  */
 int cal_blev_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, const cal_blev_region *region);
 
+/* ---- cte: charge-transfer efficiency ------------------------------------------------------------
+ *
+ * Images here are column by column: float[n_col][n_row], each column contiguous, row 0 next to the readout register;
+ * charge moves toward row 0.  Unit electron.  Columns do not exchange charge.
+ */
+
+/* Instruction sets.  All give the same bits; CAL_CTE_SCALAR is the plain statement of the algorithm. */
+enum {
+    CAL_CTE_AUTO = 0,
+    CAL_CTE_SCALAR = 1,
+    CAL_CTE_BASELINE = 2,
+    CAL_CTE_AVX2 = 3,
+    CAL_CTE_AVX512 = 4
+};
+
+/* cal_cte_isa -- the instruction set that a request leads to on this machine.
+ * Given     isa int: one of CAL_CTE_*
+ * Returned  (value) int : the one that will run, the best one for CAL_CTE_AUTO
+ * Status    CAL_BAD_VALUE: unknown, not compiled in, or not offered by this processor
+ */
+int cal_cte_isa(int isa);
+
+/* The trap model of one readout direction. */
+typedef struct {
+    ptrdiff_t n_level;      /* trap levels, >= 1 */
+    ptrdiff_t n_tail;       /* pixels a trail lasts, >= 1 */
+    const double *charge;   /* [n_level] packet size from which a level captures (electron), non-decreasing */
+    const double *capture;  /* [n_level] electrons a level captures over the whole readout at unit trap density */
+    const float *release;   /* [n_level][n_tail] fraction released at 1, 2, ... pixels after the capture */
+    const float *held;      /* [n_level][n_tail] fraction still held then, set free by the next capture */
+    ptrdiff_t n_transfer;   /* sub-steps of one simulated readout, >= 1 (PCTENPAR) */
+    ptrdiff_t n_iteration;  /* readouts simulated to invert one (PCTENFOR); less than 1 counts as 1 */
+    double read_noise;      /* electron; corrections well below it are damped */
+    int fix_cosmic_rays;    /* 1: weaken the traps where a trail is subtracted that was never there (FIXROCR) */
+    double oversubtraction; /* a restored pixel below this is over-subtracted (electron, PCTETRSH) */
+} cal_cte_model;
+
+/* A model prepared for an instruction set; lives in memory of the caller. */
+typedef struct cal_cte_plan cal_cte_plan;
+
+/* cal_cte_plan_size -- bytes that cal_cte_plan_make needs.
+ * Given     n_level, n_tail ptrdiff_t
+ * Returned  (value) ptrdiff_t : bytes
+ * Status    CAL_BAD_SIZE (negative value)
+ */
+ptrdiff_t cal_cte_plan_size(ptrdiff_t n_level, ptrdiff_t n_tail);
+
+/* cal_cte_plan_make -- prepare a model.
+ * Given     model const cal_cte_model *;  isa int: CAL_CTE_*
+ * Returned  plan cal_cte_plan * : memory of at least cal_cte_plan_size bytes, aligned for double; holds pointers into
+ *           itself, so it must not be moved; the model's arrays are not needed afterwards
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (sub-steps, unknown isa, non-finite table)
+ */
+int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan);
+
+/* cal_cte_traps -- trap density of each pixel from the sensitivity table.
+ * Given     index const int32_t[n_entry]: column number of each entry;  node const double[n_entry][4]: relative density;
+ *           n_entry, first ptrdiff_t: entry with index i belongs to column i - first;  fraction double: time scaling
+ * Returned  traps float[n_col][n_row]: columns without an entry are left alone;  covered unsigned char[n_col]: set to 1
+ *           for the columns filled, others left alone
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     (node interpolated at row) * ((row + 1) / 2048) * fraction in double, rounded once.
+ *           PARITY: the nodes are taken at rows 0, 512, 1024, 1536, one node nearer to the register than their names, and
+ *           the density per row is frozen from row 1536 on, as in HSTCAL ctegen2.c.
+ */
+int cal_cte_traps(const int32_t *index, const double *node, ptrdiff_t n_entry, ptrdiff_t first, double fraction,
+                  ptrdiff_t n_col, ptrdiff_t n_row, float *traps, unsigned char *covered);
+
+/* cal_cte_smooth -- some iterations of the read-noise smoothing, for some of the columns.
+ * Given     observed, start const float[n_col][n_row]: the image and the smooth image so far;
+ *           col_first, col_last ptrdiff_t: columns to compute;  n_iteration ptrdiff_t >= 1;
+ *           read_noise double > 0 (electron);  isa int
+ * Returned  result float[n_col][n_row]: columns col_first..col_last-1, must not overlap `start`;
+ *           square, count double[n_iteration][n_col]: per iteration and column of the range, the sum of squares of
+ *           observed - smooth and the number of pixels in it (|observed| or |smooth| above 0.1)
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE, CAL_NO_MEMORY
+ * Notes     Jacobi iterations: an image may be cut into ranges of columns in any way.  Each range starts from
+ *           n_iteration columns on either side of it, so that ranges need nothing of one another.
+ *           Algorithm of HSTCAL ctegen2.c (Anderson & Bedin 2010, PASP 122, 1035; Anderson & Ryon, ACS ISR 2018-04).
+ */
+int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_first,
+                   ptrdiff_t col_last, ptrdiff_t n_iteration, double read_noise, int isa, float *result,
+                   double *square, double *count);
+
+/* cal_cte_smooth_rms -- sum the squares of observed - smooth pixel by pixel in column order.
+ * Given     observed, smooth const float[n_col][n_row]
+ * Returned  square, count double * : as of cal_cte_smooth, over the whole image
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     PARITY: the order of HSTCAL on one thread.
+ */
+int cal_cte_smooth_rms(const float *observed, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, double *square,
+                       double *count);
+
+/* cal_cte_forward -- simulate the readout: what the traps make of an image.
+ * Given     plan;  image, traps const float[n_col][n_row] (electron, relative density)
+ * Returned  result float[n_col][n_row] (electron); may be `image` itself
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ */
+int cal_cte_forward(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col, ptrdiff_t n_row,
+                    float *result);
+
+/* cal_cte_inverse -- restore the image that the readout turned into the given one.
+ * Given     plan;  image, traps const float[n_col][n_row] (electron, relative density)
+ * Returned  result float[n_col][n_row] (electron); may be `image` itself;
+ *           n_run int32_t[n_col] or NULL: times the column was inverted, above 1 where readout cosmic rays were treated
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ */
+int cal_cte_inverse(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col, ptrdiff_t n_row,
+                    float *result, int32_t *n_run);
+
+/* cal_cte_combine -- add a correction to an image and a tenth of it to the error, in quadrature.
+ * Given     restored, smooth const float[n_col][n_row] (electron);  col_step, row_step ptrdiff_t: elements between
+ *           neighbors of the plane, of either sign
+ * Returned  sci, err float *: pixel (col, row) at sci[col * col_step + row * row_step]; either may be NULL
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     delta = restored - smooth in float; sci + delta in float; sqrt(float(err^2) + (0.1 |delta|)^2) in double.
+ */
+int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step,
+                    ptrdiff_t row_step, float *sci, float *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,6 @@
 # The only place that declares the C core to Cython.
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int16_t
+from libc.stdint cimport int16_t, int32_t
 
 cdef extern from "calacs.h" nogil:
     int CAL_OK, CAL_NO_MEMORY, CAL_BAD_SIZE, CAL_BAD_VALUE, CAL_SINGULAR, CAL_NO_DATA
@@ -31,6 +31,37 @@ cdef extern from "calacs.h" nogil:
                          ptrdiff_t column, ptrdiff_t n_level, cal_section lines, double *level, unsigned char *used)
     int cal_blev_clip(const double *level, unsigned char *used, ptrdiff_t n, float read_noise, ptrdiff_t *n_rejected)
     int cal_blev_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, const cal_blev_region *region)
+
+    # cte
+    int CAL_CTE_AUTO, CAL_CTE_SCALAR, CAL_CTE_BASELINE, CAL_CTE_AVX2, CAL_CTE_AVX512
+    ctypedef struct cal_cte_model:
+        ptrdiff_t n_level, n_tail
+        const double *charge
+        const double *capture
+        const float *release
+        const float *held
+        ptrdiff_t n_transfer, n_iteration
+        double read_noise
+        int fix_cosmic_rays
+        double oversubtraction
+    ctypedef struct cal_cte_plan:
+        pass
+    int cal_cte_isa(int isa)
+    ptrdiff_t cal_cte_plan_size(ptrdiff_t n_level, ptrdiff_t n_tail)
+    int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
+    int cal_cte_traps(const int32_t *index, const double *node, ptrdiff_t n_entry, ptrdiff_t first, double fraction,
+                      ptrdiff_t n_col, ptrdiff_t n_row, float *traps, unsigned char *covered)
+    int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, ptrdiff_t n_row,
+                       ptrdiff_t col_first, ptrdiff_t col_last, ptrdiff_t n_iteration, double read_noise, int isa,
+                       float *result, double *square, double *count)
+    int cal_cte_smooth_rms(const float *observed, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row,
+                           double *square, double *count)
+    int cal_cte_forward(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col,
+                        ptrdiff_t n_row, float *result)
+    int cal_cte_inverse(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col,
+                        ptrdiff_t n_row, float *result, int32_t *n_run)
+    int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row,
+                        ptrdiff_t col_step, ptrdiff_t row_step, float *sci, float *err)
 
 
 cdef int check(int status) except? -1

@@ -1,0 +1,76 @@
+/* cte_internal.h -- what the files of the CTE kernels share. */
+#ifndef CALACS_CTE_INTERNAL_H
+#define CALACS_CTE_INTERNAL_H
+
+#include "internal.h"
+
+/* Elements of zeros after each profile, and of padding around each column: a vector may run over by its width. */
+#define CTE_PAD 16
+
+/* A row no trail reaches from. */
+#define CTE_NEVER (-(1 << 28))
+
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+#define CTE_X86
+#define CTE_PRAGMA(text) _Pragma(#text)
+#ifdef __clang__
+#define CTE_TARGET_PUSH(names) CTE_PRAGMA(clang attribute push(__attribute__((target(names))), apply_to = function))
+#define CTE_TARGET_POP CTE_PRAGMA(clang attribute pop)
+#else
+#define CTE_TARGET_PUSH(names) CTE_PRAGMA(GCC push_options) CTE_PRAGMA(GCC target(names))
+#define CTE_TARGET_POP CTE_PRAGMA(GCC pop_options)
+#endif
+#endif
+
+struct cal_cte_plan {
+    int isa;
+    ptrdiff_t n_level, n_tail, n_transfer, n_iteration;
+    ptrdiff_t stride;       /* doubles from one profile to the next */
+    double noise_squared;
+    int fix_cosmic_rays;
+    double oversubtraction;
+    int plain;              /* the vector kernels' conditions on the tables hold */
+    const double *charge;   /* [n_level] */
+    const double *amount;   /* [n_level] capture of one sub-step at unit trap density */
+    const double *release;  /* [n_level][stride], zero beyond n_tail */
+    const double *held;     /* [n_level][stride] */
+    const double *growth;   /* [n_level] bound on what a packet can gain, per trapped charge, in non-falling density */
+    const int8_t *last;     /* [256][8] by mask and lane: the last set lane before the lane, 0 if there is none */
+};
+
+/* Of one level, between blocks: the row of the last capture and what is trapped there. */
+typedef struct {
+    double trapped;
+    ptrdiff_t row;
+} cte_state;
+
+/* One column under work.  Rows n_row and up, to the next multiple of CTE_BLOCK, are padding that captures nothing. */
+#define CTE_BLOCK 64
+typedef struct {
+    ptrdiff_t n_row;
+    double *packet;    /* charge, changed by the readout */
+    double *start;     /* charge before the readout */
+    double *observed;
+    double *density;   /* trap density */
+    double *trap;      /* charge captured at each row, for equal amounts; one zero before row 0 */
+    double *trap_most; /* [block] largest trap from the row before the block on, -1 if the density falls there */
+    float *traps;      /* the density as stored */
+    cte_state *state;  /* [n_level] */
+} cte_column;
+
+/* The loops over rows that exist once per instruction set. */
+typedef struct {
+    ptrdiff_t block; /* rows that readout takes together; 0: it needs neither trap nor trap_most */
+    /* One simulated readout: packet. */
+    void (*readout)(const cal_cte_plan *plan, cte_column *column);
+    /* packet = start - excess over observed, damped unless noise_squared is negative. */
+    void (*update)(cte_column *column, double noise_squared);
+} cte_kernels;
+
+extern const cte_kernels cal_cte_scalar, cal_cte_avx512;
+
+/* A block of rows through levels top .. 0, any density; returns the highest level whose trail reaches beyond, or -1. */
+ptrdiff_t cal_cte_readout_block(const cal_cte_plan *plan, cte_column *column, ptrdiff_t first, ptrdiff_t n,
+                                ptrdiff_t top);
+
+#endif

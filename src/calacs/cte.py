@@ -1,0 +1,653 @@
+"""Charge-transfer efficiency for any CCD: smoothing, trap map, simulated readout and its inverse on plain arrays.
+
+Images are `float32` arrays of shape ``(n_col, n_row)`` in electrons: one row of the array is one *column* of the
+detector along which charge is transferred, its element 0 next to the readout register.  An image ``a[y, x]`` read out
+toward ``y = 0`` is ``numpy.ascontiguousarray(a.T)``; read out toward ``x = 0`` it is the array as it stands.
+
+A correction is three calls::
+
+    smoothed = cte.smooth(image, read_noise)
+    restored = cte.inverse(smoothed.image, traps, model, read_noise)
+    cte.combine(restored.image, smoothed.image, image, error)
+
+and `correct` makes them on views of any orientation.  Results do not depend on `n_threads`, on the instruction set, or,
+smoothing aside, on which columns are given together.  Columns with non-finite pixels go through the same arithmetic:
+a NaN spreads to its neighbors while smoothing, as in the official program, and stays in its pixel elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import calacs._core.cte as _core
+from calacs.errors import InvalidValue, SizeMismatch, TableError
+
+__all__ = [
+    "Correction",
+    "Restored",
+    "Smoothed",
+    "TrapMap",
+    "TrapModel",
+    "available_isas",
+    "combine",
+    "correct",
+    "forward",
+    "inverse",
+    "smooth",
+    "trap_map",
+]
+
+FloatImage = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+
+#: Smoothing stops here at the latest, and where the rms comes this close to the read noise (electron).
+MAX_SMOOTHING = 100
+SMOOTHING_TOLERANCE = 0.00001
+#: Below this read noise (electron) there is nothing to smooth.
+MIN_READ_NOISE = 0.1
+
+_BATCH = 8  # smoothing iterations in one sweep over the image
+_SMOOTH_COLUMNS = 512  # columns of one smoothing task
+_COLUMNS = 16  # columns of one readout task; small, so that a cancelled call ends soon
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrapModel:
+    """Traps of one readout direction.
+
+    Parameters
+    ----------
+    charge : array_like of float64, shape (n_level,)
+        Packet size from which each trap level captures (electron), non-decreasing (`QLEV_Q` of a PCTETAB).
+    capture : array_like of float64, shape (n_level,)
+        Electrons each level captures over the whole readout at unit trap density (`DPDE_W`).
+    release : array_like of float32, shape (n_level, n_tail)
+        Fraction of the captured charge that is released 1, 2, ... pixels after the capture.
+    held : array_like of float32, shape (n_level, n_tail)
+        Fraction still held 1, 2, ... pixels after it, which the next capture sets free at once.
+    n_transfer : int
+        Sub-steps of a simulated readout (`PCTENPAR`).
+    n_iteration : int
+        Simulated readouts by which a readout is inverted (`PCTENFOR`); less than 1 counts as 1.
+    fix_cosmic_rays : bool
+        Weaken the traps where a trail is subtracted that is not there, as behind a cosmic ray that struck during
+        readout (`FIXROCR`).
+    oversubtraction : float
+        A restored pixel below this (electron) tells such a trail (`PCTETRSH`).
+
+    Raises
+    ------
+    TableError
+        Shapes that do not fit, non-finite numbers, charge levels that fall.
+    InvalidValue
+        `n_transfer` below 1, or a NaN threshold.
+
+    Notes
+    -----
+    The arrays are copied and read-only.
+    """
+
+    charge: NDArray[np.float64]
+    capture: NDArray[np.float64]
+    release: NDArray[np.float32]
+    held: NDArray[np.float32]
+    n_transfer: int = 7
+    n_iteration: int = 5
+    fix_cosmic_rays: bool = True
+    oversubtraction: float = -10.0
+
+    def __post_init__(self) -> None:
+        for name, dtype, ndim in (("charge", "f8", 1), ("capture", "f8", 1), ("release", "f4", 2), ("held", "f4", 2)):
+            array = np.array(getattr(self, name), dtype=dtype, order="C")
+            if array.ndim != ndim or array.size == 0:
+                raise TableError(
+                    f"trap model: {name} has shape {array.shape}; give {ndim} dimension(s), none of them empty"
+                )
+            if not np.isfinite(array).all():
+                where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise TableError(f"trap model: {name}{list(where)} is {array[where]}; every entry must be finite")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        n_level = self.charge.size
+        for name in ("capture", "release", "held"):
+            if getattr(self, name).shape[0] != n_level:
+                raise TableError(
+                    f"trap model: {name} has {getattr(self, name).shape[0]} levels, charge {n_level}; they must agree"
+                )
+        if self.release.shape != self.held.shape:
+            raise TableError(
+                f"trap model: release has shape {self.release.shape}, held {self.held.shape}; they must agree"
+            )
+        falls = np.flatnonzero(np.diff(self.charge) < 0)
+        if falls.size:
+            level = int(falls[0]) + 1
+            raise TableError(
+                f"trap model: charge[{level}] = {self.charge[level]:g} is below charge[{level - 1}] = "
+                f"{self.charge[level - 1]:g}; sort the levels by charge"
+            )
+        if self.n_transfer < 1:
+            raise InvalidValue(f"trap model: n_transfer (PCTENPAR) is {self.n_transfer}; it must be at least 1")
+        if math.isnan(self.oversubtraction):
+            raise InvalidValue(
+                "trap model: oversubtraction (PCTETRSH) is NaN; give electrons, or -inf to switch it off"
+            )
+
+    @property
+    def n_level(self) -> int:
+        """Number of trap levels."""
+        return int(self.charge.size)
+
+    @property
+    def n_tail(self) -> int:
+        """Pixels a trail lasts (`PCTETLEN`)."""
+        return int(self.release.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Smoothed:
+    """Result of `smooth`: the smooth image, the iterations made, and the rms of what was taken out (electron)."""
+
+    image: FloatImage
+    n_iteration: int
+    rms: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Restored:
+    """Result of `inverse`: the restored image, and how often each column was inverted (once, or up to 5 times)."""
+
+    image: FloatImage
+    n_run: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrapMap:
+    """Result of `trap_map`: relative trap density (n_col, n_row), and which columns the table covers."""
+
+    density: FloatImage
+    covered: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What `correct` did: smoothing iterations, rms taken out (electron), columns inverted more than once."""
+
+    n_iteration: int
+    rms: float
+    n_repeated: int
+
+
+def available_isas() -> tuple[str, ...]:
+    """Names of the instruction sets that this machine can run, the plain one first, the fastest last."""
+    return tuple(name for name, code in _core.ISA.items() if name != "auto" and _core.resolve_isa(code) == code)
+
+
+def _isa(name: str) -> int:
+    code = _core.ISA.get(name)
+    if code is None or _core.resolve_isa(code) < 0:
+        raise InvalidValue(f"isa={name!r} is not available here; choose 'auto' or one of {', '.join(available_isas())}")
+    return int(code)
+
+
+def _image(array: ArrayLike, name: str) -> FloatImage:
+    image: FloatImage = np.ascontiguousarray(array, dtype=np.float32)
+    if image.ndim != 2:
+        raise SizeMismatch(f"{name} has shape {image.shape}; give a 2-D array (n_col, n_row)")
+    return image
+
+
+def _threads(n_threads: int) -> int:
+    if n_threads < 1:
+        raise InvalidValue(f"n_threads={n_threads}; give 1 or more")
+    return int(n_threads)
+
+
+def _noise(read_noise: float) -> float:
+    if not (math.isfinite(read_noise) and read_noise >= 0.0):
+        raise InvalidValue(
+            f"read_noise={read_noise}; give the read noise of the amplifier in electrons, finite and not negative"
+        )
+    return float(read_noise)
+
+
+def _run(
+    tasks: Iterable[tuple[Any, ...]], kernel: Callable[..., None], n_threads: int, advance: Callable[[int], None]
+) -> None:
+    """Call ``kernel(*task)`` for each task; any exception, Ctrl-C included, drops the tasks not yet begun."""
+    work = list(tasks)
+    if n_threads == 1 or len(work) < 2:
+        for done, task in enumerate(work, 1):
+            kernel(*task)
+            advance(done)
+        return
+    cancelled = Event()
+
+    def call(task: tuple[Any, ...]) -> None:
+        if not cancelled.is_set():
+            kernel(*task)
+
+    with ThreadPoolExecutor(min(n_threads, len(work))) as pool:
+        try:
+            pending: set[Future[None]] = {pool.submit(call, task) for task in work}
+            while pending:
+                finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                if finished:
+                    advance(len(work) - len(pending))
+        except BaseException:
+            cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _column_tasks(n_col: int, step: int) -> list[tuple[int, int]]:
+    return [(first, min(first + step, n_col)) for first in range(0, n_col, step)]
+
+
+def smooth(
+    image: ArrayLike,
+    read_noise: float,
+    *,
+    n_threads: int = 1,
+    isa: str = "auto",
+    progress: Progress | None = None,
+) -> Smoothed:
+    """Find the smoothest image that is the given one within the read noise.
+
+    Parameters
+    ----------
+    image : array_like of float32, shape (n_col, n_row)
+        Image (electron); not changed.
+    read_noise : float
+        Read noise (electron).  Below 0.1 the image itself is the result.
+    n_threads : int
+        Threads; the result does not depend on it.
+    isa : str
+        Instruction set, for tests: ``"auto"`` or one of `available_isas`; the result does not depend on it.
+    progress : callable, optional
+        Called as ``progress("smooth", done, total)`` from the calling thread; an exception from it cancels the call.
+
+    Returns
+    -------
+    Smoothed
+        The image (a new array), the number of iterations, and the rms of image - smooth image (electron).
+
+    Raises
+    ------
+    SizeMismatch, InvalidValue
+        An array that is not 2-D; a parameter outside its domain.
+
+    Notes
+    -----
+    At most 100 iterations; they end when the rms over pixels above 0.1 electron comes within 1e-5 of the read noise.
+    The test is on the whole image: an image and its parts are smoothed alike only if they take as many iterations.
+
+    References
+    ----------
+    Anderson and Bedin 2010, PASP 122, 1035; Anderson and Ryon, ACS ISR 2018-04; HSTCAL ``ctegen2.c``.
+    """
+    observed = _image(image, "image")
+    noise, n_threads, code = _noise(read_noise), _threads(n_threads), _isa(isa)
+    n_col = len(observed)
+    if noise < MIN_READ_NOISE or observed.size == 0:
+        return Smoothed(observed.copy(), 0, 0.0)
+    n_range = max(n_threads, -(-n_col // _SMOOTH_COLUMNS))
+    ranges = _column_tasks(n_col, max(-(-n_col // n_range), 1))
+    spare = [np.empty_like(observed), np.empty_like(observed)]
+    current, done, batch = observed, 0, 1 if isa == "scalar" else _BATCH
+    history: list[float] = []
+    steps = batch
+    while True:
+        result = spare[0]
+        square, count = np.zeros((steps, n_col)), np.zeros((steps, n_col))
+
+        def sweep(
+            first: int,
+            last: int,
+            start: FloatImage = current,
+            result: FloatImage = result,
+            square: NDArray[np.float64] = square,
+            count: NDArray[np.float64] = count,
+        ) -> None:
+            _core.smooth(observed, start, first, last, noise, code, result, square, count)
+
+        _run(ranges, sweep, n_threads, lambda _: None)
+        rms = _rms(square, count)
+        # Sums by column differ from sums by pixel in the last bits: near the threshold the official order decides.
+        for k, value in enumerate(rms):
+            if abs(noise - value - SMOOTHING_TOLERANCE) < 1e-6:
+                if k + 1 < steps:
+                    rms = rms[: k + 1]  # look at this iteration's image first
+                else:
+                    total, n = _core.smooth_rms(observed, result)
+                    rms[k] = math.sqrt(total / n) if n else math.nan
+                break
+            if noise - value < SMOOTHING_TOLERANCE:
+                rms = rms[: k + 1]
+                break
+        if len(rms) < steps:
+            steps = len(rms)  # the end lies within the sweep: repeat it up to there
+            continue
+        if current is not observed:
+            spare[1] = current
+        spare.reverse()
+        current = result
+        done += steps
+        history += rms
+        if progress is not None:
+            progress("smooth", done, MAX_SMOOTHING)
+        if noise - rms[-1] < SMOOTHING_TOLERANCE or done == MAX_SMOOTHING:
+            break
+        steps = min(_remaining(history, noise - SMOOTHING_TOLERANCE, batch), MAX_SMOOTHING - done)
+    return Smoothed(current, done, history[-1])
+
+
+def _rms(square: NDArray[np.float64], count: NDArray[np.float64]) -> list[float]:
+    """Rms of each iteration, NaN without a pixel; added up in column order."""
+    rms = []
+    for squares, counts in zip(square, count, strict=True):
+        total, n = float(np.add.accumulate(squares)[-1]), float(counts.sum())
+        rms.append(math.sqrt(total / n) if n else math.nan)
+    return rms
+
+
+def _remaining(history: list[float], goal: float, most: int) -> int:
+    """Iterations to the goal, by extrapolating the last steps as a geometric series; at least 1, at most `most`."""
+    if len(history) < 3:
+        return most
+    step, before = history[-1] - history[-2], history[-2] - history[-3]
+    ratio = step / before if before > 0 else 1.0
+    value = history[-1]
+    for n in range(1, most + 1):
+        step *= ratio
+        value += step
+        if not value < goal:
+            return n
+    return most
+
+
+def trap_map(
+    shape: tuple[int, int],
+    index: ArrayLike,
+    nodes: ArrayLike,
+    *,
+    first: int = 0,
+    fraction: float = 1.0,
+) -> TrapMap:
+    """Relative trap density of each pixel, from sensitivities at four rows of each column.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        ``(n_col, n_row)`` of the map.
+    index : array_like of int32, shape (n_entry,)
+        Column number of each entry of the table (`IZ` of SCLBYCOL).
+    nodes : array_like of float64, shape (n_entry, 4)
+        Relative density at the four nodes (`SENS_0512` to `SENS_2048`).
+    first : int
+        The entry with index ``i`` belongs to column ``i - first``.
+    fraction : float
+        Scaling with time: 1 at the epoch of the table.
+
+    Returns
+    -------
+    TrapMap
+        Density, zero where no entry covers the column, and the columns covered.
+
+    Raises
+    ------
+    SizeMismatch, InvalidValue, TableError
+        Shapes that do not fit, a non-finite fraction, non-finite nodes.
+
+    Notes
+    -----
+    The density at row ``v`` is sensitivity times ``(v + 1) / 2048`` times fraction: charge passes one more trap a row.
+    The nodes are taken at rows 0, 512, 1024 and 1536, and frozen beyond, as in the official program.
+    """
+    entry = np.ascontiguousarray(index, dtype=np.int32)
+    node = np.ascontiguousarray(nodes, dtype=np.float64)
+    n_col, n_row = shape
+    if entry.ndim != 1 or node.shape != (entry.size, 4):
+        raise SizeMismatch(
+            f"trap map: index has shape {entry.shape}, nodes {node.shape}; give (n_entry,) and (n_entry, 4)"
+        )
+    if n_col < 0 or n_row < 0:
+        raise SizeMismatch(f"trap map: shape {shape}; give (n_col, n_row), not negative")
+    if not math.isfinite(fraction):
+        raise InvalidValue(
+            f"trap map: fraction is {fraction}; check the dates it is made from (CTEDATE0, CTEDATE1, EXPSTART)"
+        )
+    if not np.isfinite(node).all():
+        row = int(np.flatnonzero(~np.isfinite(node).all(axis=1))[0])
+        raise TableError(f"trap map: nodes[{row}] is {node[row].tolist()}; every sensitivity must be finite")
+    density: FloatImage = np.zeros((n_col, n_row), np.float32)
+    covered = np.zeros(n_col, np.uint8)
+    _core.traps(entry, node, first, fraction, density, covered)
+    return TrapMap(density, covered.astype(bool))
+
+
+def _prepare(
+    image: ArrayLike, traps: ArrayLike, model: TrapModel, read_noise: float, isa: str
+) -> tuple[FloatImage, FloatImage, Any]:
+    pixels, density = _image(image, "image"), _image(traps, "traps")
+    if pixels.shape != density.shape:
+        raise SizeMismatch(f"image has shape {pixels.shape}, traps {density.shape}; give one density a pixel")
+    plan = _core.make_plan(
+        model.charge,
+        model.capture,
+        model.release,
+        model.held,
+        model.n_transfer,
+        model.n_iteration,
+        read_noise,
+        model.fix_cosmic_rays,
+        model.oversubtraction,
+        _isa(isa),
+    )
+    return pixels, density, plan
+
+
+def _advance(progress: Progress | None, stage: str, n_col: int) -> Callable[[int], None]:
+    if progress is None:
+        return lambda done: None
+    return lambda done: progress(stage, min(done * _COLUMNS, n_col), n_col)
+
+
+def forward(
+    image: ArrayLike,
+    traps: ArrayLike,
+    model: TrapModel,
+    *,
+    n_threads: int = 1,
+    isa: str = "auto",
+    progress: Progress | None = None,
+) -> FloatImage:
+    """Simulate the readout: what the traps make of an image.
+
+    Parameters
+    ----------
+    image : array_like of float32, shape (n_col, n_row)
+        Charge as collected (electron); not changed.
+    traps : array_like of float32, shape (n_col, n_row)
+        Relative trap density, for instance of `trap_map`; not changed.
+    model : TrapModel
+        Levels and release profiles.
+    n_threads, isa, progress
+        As in `smooth`; the stage is ``"forward"`` and counts columns.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_col, n_row)
+        Charge as read (electron).
+
+    Raises
+    ------
+    SizeMismatch, InvalidValue
+        Shapes that do not fit; a parameter outside its domain.
+
+    References
+    ----------
+    Anderson and Ryon, ACS ISR 2018-04; HSTCAL ``ctegen2.c``.
+    """
+    n_threads = _threads(n_threads)
+    pixels, density, plan = _prepare(image, traps, model, 1.0, isa)
+    result: FloatImage = np.empty_like(pixels)
+    if pixels.size:
+        _run(
+            _column_tasks(len(pixels), _COLUMNS),
+            lambda first, last: _core.forward(plan, pixels, density, first, last, result),
+            n_threads,
+            _advance(progress, "forward", len(pixels)),
+        )
+    return result
+
+
+def inverse(
+    image: ArrayLike,
+    traps: ArrayLike,
+    model: TrapModel,
+    read_noise: float,
+    *,
+    n_threads: int = 1,
+    isa: str = "auto",
+    progress: Progress | None = None,
+) -> Restored:
+    """Restore the image that the readout turned into the given one.
+
+    Parameters
+    ----------
+    image : array_like of float32, shape (n_col, n_row)
+        Charge as read, smoothed against noise (electron); not changed.
+    traps : array_like of float32, shape (n_col, n_row)
+        Relative trap density, for instance of `trap_map`; not changed.
+    model : TrapModel
+        Levels, release profiles, iterations.
+    read_noise : float
+        Read noise (electron), above 0: corrections well below it are damped.
+    n_threads, isa, progress
+        As in `smooth`; the stage is ``"inverse"`` and counts columns.
+
+    Returns
+    -------
+    Restored
+        The image (a new array, electron), and how often each column was inverted.
+
+    Raises
+    ------
+    SizeMismatch, InvalidValue
+        Shapes that do not fit; a parameter outside its domain.
+
+    Notes
+    -----
+    Columns are independent.  Each is inverted by ``m <- m - damped(readout(m) - image)``, the last time undamped.
+    With `TrapModel.fix_cosmic_rays`, a column with over-subtracted pixels is inverted again, five times in all at most,
+    with the traps between the source of each such trail and its hole weakened by a quarter.
+
+    References
+    ----------
+    Anderson and Bedin 2010, PASP 122, 1035; Anderson and Ryon, ACS ISR 2018-04; HSTCAL ``ctegen2.c``.
+    """
+    n_threads = _threads(n_threads)
+    if _noise(read_noise) == 0.0:
+        raise InvalidValue("read_noise=0: the damping divides by it; give the read noise of the amplifier in electrons")
+    pixels, density, plan = _prepare(image, traps, model, float(read_noise), isa)
+    result: FloatImage = np.empty_like(pixels)
+    n_run = np.zeros(len(pixels), np.int32)
+    if pixels.size:
+        _run(
+            _column_tasks(len(pixels), _COLUMNS),
+            lambda first, last: _core.inverse(plan, pixels, density, first, last, result, n_run),
+            n_threads,
+            _advance(progress, "inverse", len(pixels)),
+        )
+    return Restored(result, n_run)
+
+
+def combine(restored: FloatImage, smoothed: FloatImage, sci: FloatImage, err: FloatImage) -> None:
+    """Add a correction to an image, and a tenth of it to the error in quadrature.
+
+    Parameters
+    ----------
+    restored, smoothed : ndarray of float32, shape (n_col, n_row)
+        What `inverse` gave, and what it was given (electron).
+    sci, err : ndarray of float32, shape (n_col, n_row)
+        Image and its error (electron), changed in place.  Views of any strides will do, alike in both.
+
+    Raises
+    ------
+    SizeMismatch
+        Shapes or strides that do not fit.
+    """
+    for name, array in (("restored", restored), ("smoothed", smoothed), ("sci", sci), ("err", err)):
+        if array.shape != restored.shape or array.ndim != 2 or array.dtype != np.float32:
+            raise SizeMismatch(
+                f"combine: {name} is {array.dtype}{array.shape}; give four float32 arrays of one 2-D shape"
+            )
+    if sci.strides != err.strides:
+        raise SizeMismatch(f"combine: sci has strides {sci.strides}, err {err.strides}; give views made alike")
+    _core.combine(np.ascontiguousarray(restored), np.ascontiguousarray(smoothed), sci, err)
+
+
+def correct(
+    sci: FloatImage,
+    err: FloatImage,
+    traps: ArrayLike,
+    model: TrapModel,
+    read_noise: float,
+    *,
+    simulate: bool = False,
+    n_threads: int = 1,
+    isa: str = "auto",
+    progress: Progress | None = None,
+) -> Correction:
+    """Correct an image and its error in place, or simulate a readout of it.
+
+    Parameters
+    ----------
+    sci, err : ndarray of float32, shape (n_col, n_row)
+        Image and its error (electron).  Views of any strides will do, alike in both: flips and transposes of a detector
+        plane are given as they are.  Untouched if the call is cancelled.
+    traps : array_like of float32, shape (n_col, n_row)
+        Relative trap density.
+    model : TrapModel
+        Levels, release profiles, iterations.
+    read_noise : float
+        Read noise (electron); unused by a simulation.
+    simulate : bool
+        Apply `forward` to the image as it is, instead of `smooth` and `inverse`.
+    n_threads, isa, progress
+        As in `smooth`; stages ``"smooth"`` and ``"inverse"``, or ``"forward"``.
+
+    Returns
+    -------
+    Correction
+        Smoothing iterations, rms of the noise set aside (electron), columns with readout cosmic rays.
+
+    Raises
+    ------
+    SizeMismatch, InvalidValue
+        As `smooth`, `inverse` and `combine`.
+
+    Notes
+    -----
+    What is added to the image is the difference between the restored and the smooth image: the noise that smoothing
+    took out stays as it was.
+    """
+    work = _image(sci, "sci")
+    if simulate:
+        result = forward(work, traps, model, n_threads=n_threads, isa=isa, progress=progress)
+        combine(result, work, sci, err)
+        return Correction(0, 0.0, 0)
+    smoothed = smooth(work, read_noise, n_threads=n_threads, isa=isa, progress=progress)
+    restored = inverse(smoothed.image, traps, model, read_noise, n_threads=n_threads, isa=isa, progress=progress)
+    combine(restored.image, smoothed.image, sci, err)
+    return Correction(smoothed.n_iteration, smoothed.rms, int((restored.n_run > 1).sum()))
