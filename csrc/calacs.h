@@ -249,6 +249,144 @@ int cal_cte_inverse(const cal_cte_plan *plan, const float *image, const float *t
 int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step,
                     ptrdiff_t row_step, float *sci, float *err);
 
+/* ---- amplifier views ---------------------------------------------------------------------------
+ * Several corrections follow the order in which an amplifier read its pixels.  They see the image with the amplifier
+ * at the lower left: amplifiers A and B (upper half of the detector) with rows reversed, B and D with columns reversed.
+ * Amplifiers are numbered A = 0, B = 1, C = 2, D = 3.  A view has all rows and n_amp_col columns, counted from the
+ * amplifier's side: half of n_col for full frames, all of it for subarrays.
+ */
+
+/* ---- biasshift: memory of the pre-amplifier in the bias level -------------------------------- */
+
+/* cal_biasshift_correct -- remove the bias shift from the pixels of one amplifier and subtract its bias level.
+ * Given     sci float[n_row][n_col] (electron): WFC image read with dual-slope integration, untrimmed;
+ *           n_amp_col, amp: the amplifier's view; n_row must be at least CAL_BIASSHIFT_ROWS
+ * Returned  sci: corrected;  level double[2] (electron): bias level before and after the correction
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (amp)
+ * Notes     In double, rounded once.  The signal chain's AC coupling makes the level of a pixel depend on the pixels
+ *           read before it, the pauses between rows included.  Model and constants: HSTCAL
+ *           acsccd/blev_funcs_postsm4.c; D. Golimowski et al., ACS instrument science report 2012-02 (ACS ISR 12-02).
+ */
+enum { CAL_BIASSHIFT_ROWS = 2067 };
+int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, int amp, double level[2]);
+
+/* ---- crosstalk: ghosts of the neighbouring amplifier's sources -------------------------------- */
+
+/* cal_crosstalk_correct -- add back what the amplifier on the other side of a chip took away.
+ * Given     sci float[n_row][n_col] (electron): whole chip read by two amplifiers, untrimmed
+ * Returned  sci: corrected
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     PARITY: in place, so that the right half sees the corrected left half.
+ *           HSTCAL acsccd/blev_funcs_postsm4.c.
+ */
+int cal_crosstalk_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col);
+
+/* ---- destripe: row-to-row noise that all four WFC amplifiers share ---------------------------- */
+
+enum { CAL_BIAS_COLUMNS = 24 }; /* leading overscan columns of each WFC amplifier */
+
+/* cal_destripe_measure -- bias statistics of one amplifier.
+ * Given     sci const float[n_row][n_col] (electron): full-frame chip, untrimmed;  amp int
+ * Returned  column_mean double[CAL_BIAS_COLUMNS]: fixed pattern of the bias columns (electron);
+ *           level double *: clipped mean of the bias columns without that pattern;
+ *           row_mean double[n_row]: mean of the bias columns of each row, without pattern and level;
+ *           good unsigned char[n_row]: 1 where the row's bias columns can be trusted
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ * Notes     PARITY: the number of clipping passes, sums by columns, integer truncation of the row test and the
+ *           virtual overscan lines among the rows are those of HSTCAL acsccd/blev_funcs_postsm4.c.
+ */
+int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, double *column_mean,
+                         double *level, double *row_mean, unsigned char *good);
+
+/* cal_destripe_subtract -- subtract pattern, level and stripes from the pixels of one amplifier.
+ * Given     sci as above;  amp;  column_mean, level: of cal_destripe_measure;
+ *           stripe const double[n_row] (electron): stripe of each row, at the time its bias columns were read
+ * Returned  sci: corrected
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     Between rows the stripe is interpolated linearly in time, extrapolated at both ends.
+ */
+int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, const double *column_mean,
+                          double level, const double *stripe);
+
+/* ---- dqi: data-quality flags of single pixels --------------------------------------------------- */
+
+/* cal_dqi_flag_above -- flag pixels at or above a level.
+ * Given     sci const float[n] (any unit);  dq int16_t[n];  level double;  flag int16_t
+ * Returned  dq: flag added where sci >= level
+ */
+void cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, double level, int16_t flag);
+
+/* cal_dqi_flag_runs -- flag runs of bad pixels.
+ * Given     dq int16_t[n_row][n_col];  run const int32_t[n_run][5]: PIX1, PIX2 (one-based start along x and y in the frame
+ *           without overscan), LENGTH, AXIS (1 along x, 2 along y), VALUE;
+ *           offset_x, offset_y double: position of that frame's first pixel in the image
+ * Returned  dq: VALUE added to the pixels of each run that lie inside the image
+ * Status    CAL_OK, CAL_BAD_VALUE (LENGTH < 1, AXIS not 1 or 2)
+ */
+int cal_dqi_flag_runs(int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, const int32_t *run, ptrdiff_t n_run,
+                      double offset_x, double offset_y);
+
+/* ---- satur: full-well saturation ---------------------------------------------------------------- */
+
+/* cal_satur_flag -- flag pixels above a saturation image.
+ * Given     sci const float[n_row][n_col];  dq int16_t[n_row][n_col];  level const float[n_row][n_col] (unit of sci);
+ *           row_first, row_last, col_first, col_last: part to look at, half-open;  flag int16_t
+ * Returned  dq: flag added where sci > level
+ * Status    CAL_OK, CAL_BAD_SIZE
+ */
+int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t n_row, ptrdiff_t n_col,
+                   ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag);
+
+/* ---- sink: sink pixels and the pixels they spoil ------------------------------------------------ */
+
+/* cal_sink_flag -- flag sink pixels, their downstream neighbours and their trails.
+ * Given     sci const float[n_row][n_col] (electron);  dq int16_t[n_row][n_col];  map const float[n_row][n_col]: codes of
+ *           SNKCFILE (< -1 sink pixel, -1 neighbour, > 0 threshold in electron, 0 nothing);
+ *           upward int: whether the amplifier is below (rows are followed upwards);  flag int16_t
+ * Returned  dq: flag added;  n_flagged ptrdiff_t *
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ * Notes     Algorithm of HSTCAL acsccd/dosink.c.
+ */
+int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
+                  int16_t flag, ptrdiff_t *n_flagged);
+
+/* ---- quadrant values ------------------------------------------------------------------------------ */
+
+/* One value per amplifier quadrant: rows below `row` and columns left of `col` are the lower left quadrant, and so on.
+ * value: lower left, lower right, upper left, upper right. */
+typedef struct {
+    ptrdiff_t row, col;
+    float value[4];
+} cal_quadrants;
+
+/* ---- imarith: image arithmetic with error propagation ------------------------------------------- */
+
+/* cal_imarith_gain -- multiply SCI and ERR by the gain of each quadrant, in float.
+ * Given     sci, err float[n_row][n_col] (DN);  gain const cal_quadrants * (electron/DN)
+ * Returned  sci, err (electron)
+ * Status    CAL_OK, CAL_BAD_SIZE
+ */
+int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain);
+
+/* cal_imarith_subtract -- subtract an image.
+ * Given     sci, err float[n], dq int16_t[n];  ref_sci, ref_err const float[n], ref_dq const int16_t[n]
+ * Returned  sci - ref_sci;  sqrt(err err + ref_err ref_err);  dq | ref_dq; in float
+ */
+void cal_imarith_subtract(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                          const float *ref_sci, const float *ref_err, const int16_t *ref_dq);
+
+/* ---- noise: uncertainty of CCD data ---------------------------------------------------------------- */
+
+/* cal_noise_ccd -- photon and read noise.
+ * Given     sci const float[n_row][n_col], err float[n_row][n_col] (electron);  read_noise const cal_quadrants * (electron);
+ *           bias int: whether this is a bias frame
+ * Returned  err: sqrt(max(sci, 0) + rn rn + err err) in float, left to right; rn for bias frames
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     HSTCAL pkg/acs/lib/donoise.c.
+ */
+int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *read_noise,
+                  int bias);
+
 #ifdef __cplusplus
 }
 #endif

@@ -21,4 +21,20 @@ static inline int cal_inside(ptrdiff_t first, ptrdiff_t last, ptrdiff_t n)
     return first >= 0 && first <= last && last <= n;
 }
 
+/* One row of an amplifier's view: pixel j is row[j * step]. */
+typedef struct {
+    ptrdiff_t first; /* element of the image */
+    ptrdiff_t step;
+} cal_view_row;
+
+static inline cal_view_row cal_view(ptrdiff_t n_row, ptrdiff_t n_col, int amp, ptrdiff_t row)
+{
+    cal_view_row view;
+    ptrdiff_t image_row = amp < 2 ? n_row - 1 - row : row;
+
+    view.step = amp % 2 ? -1 : 1;
+    view.first = image_row * n_col + (amp % 2 ? n_col - 1 : 0);
+    return view;
+}
+
 #endif

@@ -58,19 +58,19 @@ class Plane:
     _scale: float = 1.0
     _zero: float = 0.0
 
-    def read(self, rows: slice = slice(None)) -> NDArray[Any]:
+    def read(self, rows: slice = slice(None), cols: slice = slice(None)) -> NDArray[Any]:
         """Pixels as float32 (SCI, ERR) or int16 (DQ): C order, native bytes, writable, BSCALE and BZERO applied.
 
         Parameters
         ----------
-        rows : slice
-            Rows to read.
+        rows, cols : slice
+            Part to read.
         """
         dtype = _MEMORY_DTYPES.get(self.name, np.float32)
         if self._pixels is None:
-            n_row = len(range(*rows.indices(self.shape[0])))
-            return np.full((n_row, self.shape[1]), self.constant, dtype)
-        stored = self._pixels[rows]
+            shape = [len(range(*part.indices(n))) for part, n in zip((rows, cols), self.shape, strict=True)]
+            return np.full(shape, self.constant, dtype)
+        stored = self._pixels[rows, cols]
         if stored.dtype.kind == "i" and stored.dtype.itemsize == 2 and (self._scale, self._zero) == (1.0, 32768.0):
             values = stored.view(">u2") ^ np.uint16(0x8000)
         elif (self._scale, self._zero) == (1.0, 0.0):
@@ -80,7 +80,7 @@ class Plane:
         if dtype is np.int16 and values.dtype.kind != "i":
             self._check_range(values)
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.ascontiguousarray(values, dtype) if values is not self._pixels else values.astype(dtype, order="C")
+            return np.array(values, dtype, order="C")
 
     def _check_range(self, values: NDArray[Any]) -> None:
         if values.size and not (values.min() >= -32768 and values.max() <= 32767):
@@ -520,6 +520,10 @@ class Table:
             return self._columns[column.upper()]
         except KeyError:
             raise ColumnNotFound(f"{self.source}: the table has no column {column}; is this the right table?") from None
+
+    def replace(self, column: str, value: Any) -> None:
+        """Give every row the same value in a column."""
+        self._columns[column.upper()] = np.full_like(self[column], value)
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """Names among `columns` that the table lacks."""

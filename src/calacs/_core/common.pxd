@@ -63,6 +63,36 @@ cdef extern from "calacs.h" nogil:
     int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row,
                         ptrdiff_t col_step, ptrdiff_t row_step, float *sci, float *err)
 
+    # biasshift, crosstalk, destripe
+    int CAL_BIASSHIFT_ROWS, CAL_BIAS_COLUMNS
+    int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, int amp, double *level)
+    int cal_crosstalk_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col)
+    int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, double *column_mean,
+                             double *level, double *row_mean, unsigned char *good)
+    int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, const double *column_mean,
+                              double level, const double *stripe)
+
+    # dqi, satur, sink
+    void cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, double level, int16_t flag)
+    int cal_dqi_flag_runs(int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, const int32_t *run, ptrdiff_t n_run,
+                          double offset_x, double offset_y)
+    int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t n_row, ptrdiff_t n_col,
+                       ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag)
+    int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
+                      int16_t flag, ptrdiff_t *n_flagged)
+
+    # imarith, noise
+    ctypedef struct cal_quadrants:
+        ptrdiff_t row, col
+        float value[4]
+    int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain)
+    void cal_imarith_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n,
+                              const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
+    int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *read_noise,
+                      int bias)
+
 
 cdef int check(int status) except? -1
 cdef int same_shape(const float[:, ::1] sci, const int16_t[:, ::1] dq) except -1
+cdef int same_float_shape(const float[:, ::1] first, const float[:, ::1] second) except -1
+cdef cal_quadrants quadrants_of(object value) except *

@@ -17,3 +17,20 @@ cdef int same_shape(const float[:, ::1] sci, const int16_t[:, ::1] dq) except -1
         raise ValueError(
             f"planes of one image set must have one shape: ({sci.shape[0]}, {sci.shape[1]}) and ({dq.shape[0]}, {dq.shape[1]})")
     return 0
+
+
+cdef int same_float_shape(const float[:, ::1] first, const float[:, ::1] second) except -1:
+    """Raise ValueError unless the two planes have the same shape."""
+    if first.shape[0] != second.shape[0] or first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"images must have one shape: ({first.shape[0]}, {first.shape[1]}) and ({second.shape[0]}, {second.shape[1]})")
+    return 0
+
+
+cdef cal_quadrants quadrants_of(object value) except *:
+    """C form of `calacs.detector.Quadrants`."""
+    cdef cal_quadrants quadrants
+    quadrants.row, quadrants.col = value.row, value.col
+    for i in range(4):
+        quadrants.value[i] = value.values[i]
+    return quadrants

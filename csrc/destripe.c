@@ -1,0 +1,238 @@
+/* Row-to-row noise that all four amplifiers of the WFC share since Servicing Mission 4. */
+#include <stdlib.h>
+
+#include "internal.h"
+
+enum {
+    N_BIAS = CAL_BIAS_COLUMNS,
+    REFERENCE_COL = 12, /* bias columns from here on give a row's reference level */
+    NEAR_COLS = 6,      /* science columns next to the overscan that must not be saturated */
+    VIRTUAL_ROWS = 20,
+    GAP = 146           /* pixel times between two rows */
+};
+
+/* One amplifier's bias columns in double, and where its rows lie in the image. */
+typedef struct {
+    const float *sci;
+    ptrdiff_t n_row, n_col;
+    int amp;
+    double *bias; /* [n_row][N_BIAS] */
+} amp_data;
+
+static int near_pixels_above(const amp_data *a, ptrdiff_t row, double limit, int or_equal)
+{
+    cal_view_row view = cal_view(a->n_row, a->n_col, a->amp, row);
+
+    for (ptrdiff_t col = N_BIAS; col < N_BIAS + NEAR_COLS; col++) {
+        double value = (double)a->sci[view.first + col * view.step];
+        if (or_equal ? !(value < limit) : value > limit) return 1;
+    }
+    return 0;
+}
+
+/* Mean after four passes of 5-sigma clipping.
+ * PARITY: the scatter of a pass is taken about the mean of the pass before. */
+static double clipped_mean(const double *value, ptrdiff_t n)
+{
+    double sum = 0.0, squares = 0.0, mean, sigma;
+
+    for (ptrdiff_t i = 0; i < n; i++) sum += value[i];
+    mean = sum / (double)n;
+    for (ptrdiff_t i = 0; i < n; i++) squares += (value[i] - mean) * (value[i] - mean);
+    sigma = sqrt(squares / (double)(n - 1));
+
+    for (int pass = 0; pass < 4; pass++) {
+        ptrdiff_t n_kept = 0;
+
+        sum = squares = 0.0;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double distance = value[i] - mean;
+            if (!(fabs(distance) <= 5.0 * sigma)) continue;
+            sum += value[i];
+            squares += distance * distance;
+            n_kept++;
+        }
+        mean = sum / (double)n_kept;
+        sigma = sqrt(squares / (double)(n_kept - 1));
+    }
+    return mean;
+}
+
+/* Fixed pattern of the bias columns; `value` has room for n_row numbers. */
+static void measure_columns(const amp_data *a, unsigned char *unsaturated, double *reference, double *value,
+                            double *column_mean)
+{
+    for (ptrdiff_t row = 0; row < a->n_row; row++) {
+        double sum = 0.0;
+
+        for (ptrdiff_t col = REFERENCE_COL; col < N_BIAS; col++) sum += a->bias[row * N_BIAS + col];
+        reference[row] = sum / 12.0;
+        unsaturated[row] = !near_pixels_above(a, row, 50000.0, 1);
+    }
+    for (ptrdiff_t col = 0; col < N_BIAS; col++) {
+        ptrdiff_t n = 0;
+
+        for (ptrdiff_t row = 0; row < a->n_row; row++)
+            if (unsaturated[row]) value[n++] = a->bias[row * N_BIAS + col] - reference[row];
+        column_mean[col] = clipped_mean(value, n);
+    }
+}
+
+static double bias_sum(const amp_data *a, ptrdiff_t n_row)
+{
+    double sum = 0.0;
+
+    for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) sum += a->bias[i];
+    return sum;
+}
+
+/* Rows whose mean is near that of the amplifier and that have no saturated pixel next to the overscan. */
+static void find_good_rows(const amp_data *a, unsigned char *good)
+{
+    const ptrdiff_t n_amp_col = a->n_col / 2, n_science = a->n_row - VIRTUAL_ROWS;
+    double bias_mean = bias_sum(a, n_science) / (double)(n_science * N_BIAS);
+    double sum = 0.0, amp_mean;
+
+    for (ptrdiff_t row = 0; row < n_science; row++) {
+        cal_view_row view = cal_view(a->n_row, a->n_col, a->amp, row);
+        for (ptrdiff_t col = N_BIAS; col < n_amp_col; col++)
+            sum += (double)a->sci[view.first + col * view.step] - bias_mean;
+    }
+    amp_mean = sum / (double)((n_amp_col - N_BIAS) * n_science);
+
+    good[0] = 0;
+    for (ptrdiff_t row = 1; row < a->n_row; row++) {
+        cal_view_row view = cal_view(a->n_row, a->n_col, a->amp, row);
+        const double *bias = a->bias + row * N_BIAS;
+        double reference = 0.0;
+        int deviation;
+
+        for (ptrdiff_t col = 0; col < N_BIAS; col++) reference += bias[col] + bias[col - N_BIAS];
+        reference /= (double)(2 * N_BIAS);
+        sum = 0.0;
+        for (ptrdiff_t col = N_BIAS; col < n_amp_col; col++)
+            sum += (double)a->sci[view.first + col * view.step] - reference;
+        /* PARITY: the official program compares the integer part; what has none (INT_MIN) counts as near. */
+        deviation = cal_truncate(sum / (double)(n_amp_col - N_BIAS) - amp_mean);
+        good[row] = (deviation == INT_MIN || abs(deviation) <= 100) && !near_pixels_above(a, row, 70000.0, 0);
+    }
+}
+
+/* Clipped mean of the bias columns of the good rows; `kept` has room for n_row * N_BIAS flags.
+ * PARITY: clipping is by mean absolute deviation, sums run along columns, and the passes end as officially. */
+static double measure_level(const amp_data *a, const unsigned char *good, unsigned char *kept)
+{
+    ptrdiff_t n_before, n_kept = 0, n;
+    double mean, deviation;
+
+    for (ptrdiff_t row = 0; row < a->n_row; row++) {
+        for (ptrdiff_t col = 0; col < N_BIAS; col++) kept[row * N_BIAS + col] = good[row];
+        if (good[row]) n_kept += N_BIAS;
+    }
+    for (int pass = 1;; pass++) {
+        n_before = n_kept;
+        n = 0;
+        mean = 0.0;
+        for (ptrdiff_t col = 0; col < N_BIAS; col++) {
+            for (ptrdiff_t row = 0; row < a->n_row; row++) {
+                if (!kept[row * N_BIAS + col]) continue;
+                mean += a->bias[row * N_BIAS + col];
+                n++;
+            }
+        }
+        mean = n != 0 ? mean / (double)n : 0.0;
+        deviation = 0.0;
+        for (ptrdiff_t col = 0; col < N_BIAS; col++)
+            for (ptrdiff_t row = 0; row < a->n_row; row++)
+                if (kept[row * N_BIAS + col]) deviation += fabs(a->bias[row * N_BIAS + col] - mean);
+        deviation = n != 0 ? deviation / (double)n : 0.0;
+
+        n_kept = 0;
+        for (ptrdiff_t i = 0; i < a->n_row * N_BIAS; i++) {
+            if (kept[i] && fabs(a->bias[i] - mean) > 6.0 * deviation) kept[i] = 0;
+            if (kept[i]) n_kept++;
+        }
+        if (!(pass <= 5 || (pass <= 10 && n_kept < n_before))) break;
+    }
+    mean = 0.0;
+    for (ptrdiff_t col = 0; col < N_BIAS; col++)
+        for (ptrdiff_t row = 0; row < a->n_row; row++)
+            if (kept[row * N_BIAS + col]) mean += a->bias[row * N_BIAS + col];
+    return n_kept != 0 ? mean / (double)n_kept : 0.0;
+}
+
+/* Mean of each row's bias columns; rows that scatter too much are not good. */
+static void measure_rows(const amp_data *a, double *row_mean, unsigned char *good)
+{
+    for (ptrdiff_t row = 0; row < a->n_row; row++) {
+        const double *bias = a->bias + row * N_BIAS;
+        double sum = 0.0, squares = 0.0;
+
+        for (ptrdiff_t col = 0; col < N_BIAS; col++) sum += bias[col];
+        row_mean[row] = sum / (double)N_BIAS;
+        for (ptrdiff_t col = 0; col < N_BIAS; col++) squares += (bias[col] - row_mean[row]) * (bias[col] - row_mean[row]);
+        if (sqrt(squares / (double)(N_BIAS - 1)) >= 15.0) good[row] = 0;
+    }
+}
+
+int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, double *column_mean,
+                         double *level, double *row_mean, unsigned char *good)
+{
+    amp_data a = {sci, n_row, n_col, amp, NULL};
+    double *value = NULL;
+    unsigned char *kept = NULL;
+    int status = CAL_OK;
+
+    if (amp < 0 || amp > 3) return CAL_BAD_VALUE;
+    if (n_row <= VIRTUAL_ROWS || n_col / 2 < N_BIAS + NEAR_COLS) return CAL_BAD_SIZE;
+    a.bias = malloc((size_t)(n_row * N_BIAS) * sizeof *a.bias);
+    value = malloc((size_t)n_row * sizeof *value);
+    kept = malloc((size_t)(n_row * N_BIAS));
+    if (a.bias == NULL || value == NULL || kept == NULL) {
+        status = CAL_NO_MEMORY;
+        goto done;
+    }
+    for (ptrdiff_t row = 0; row < n_row; row++) {
+        cal_view_row view = cal_view(n_row, n_col, amp, row);
+        for (ptrdiff_t col = 0; col < N_BIAS; col++)
+            a.bias[row * N_BIAS + col] = (double)sci[view.first + col * view.step];
+    }
+    measure_columns(&a, kept, row_mean, value, column_mean);
+    for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) a.bias[i] -= column_mean[i % N_BIAS];
+    find_good_rows(&a, good);
+    *level = measure_level(&a, good, kept);
+    for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) a.bias[i] -= *level;
+    measure_rows(&a, row_mean, good);
+done:
+    free(a.bias);
+    free(value);
+    free(kept);
+    return status;
+}
+
+int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, const double *column_mean,
+                          double level, const double *stripe)
+{
+    const ptrdiff_t n_amp_col = n_col / 2;
+
+    if (amp < 0 || amp > 3) return CAL_BAD_VALUE;
+    if (n_row < 2) return CAL_BAD_SIZE;
+    for (ptrdiff_t row = 0; row < n_row; row++) {
+        cal_view_row view = cal_view(n_row, n_col, amp, row);
+        float *pixel = sci + view.first;
+
+        for (ptrdiff_t col = 0; col < n_amp_col; col++, pixel += view.step) {
+            double value = (double)*pixel;
+            double time = (double)row + ((double)col - 11.5) / (double)(n_amp_col + GAP);
+            ptrdiff_t below = (ptrdiff_t)floor(time);
+
+            if (below < 0) below = 0;
+            if (below > n_row - 2) below = n_row - 2;
+            if (col < N_BIAS) value -= column_mean[col];
+            value -= level;
+            value -= stripe[below] + (time - (double)below) * (stripe[below + 1] - stripe[below]);
+            *pixel = (float)value;
+        }
+    }
+    return CAL_OK;
+}

@@ -1,0 +1,31 @@
+/* Image arithmetic with error propagation. */
+#include "internal.h"
+
+int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain)
+{
+    if (!cal_inside(0, gain->row, n_row) || !cal_inside(0, gain->col, n_col)) return CAL_BAD_SIZE;
+    for (ptrdiff_t row = 0; row < n_row; row++) {
+        const float *value = gain->value + (row < gain->row ? 0 : 2);
+        float *s = sci + row * n_col, *e = err + row * n_col;
+
+        for (ptrdiff_t col = 0; col < gain->col; col++) {
+            s[col] *= value[0];
+            e[col] *= value[0];
+        }
+        for (ptrdiff_t col = gain->col; col < n_col; col++) {
+            s[col] *= value[1];
+            e[col] *= value[1];
+        }
+    }
+    return CAL_OK;
+}
+
+void cal_imarith_subtract(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                          const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sci[i] -= ref_sci[i];
+        err[i] = sqrtf(err[i] * err[i] + ref_err[i] * ref_err[i]);
+        dq[i] = (int16_t)(dq[i] | ref_dq[i]);
+    }
+}

@@ -1,0 +1,31 @@
+"""Image arithmetic: wrappers of csrc/imarith.c."""
+from libc.stdint cimport int16_t
+
+from calacs._core.common cimport (
+    cal_imarith_gain, cal_imarith_subtract, cal_quadrants, check, quadrants_of, same_float_shape, same_shape)
+
+
+def gain(float[:, ::1] sci, float[:, ::1] err, quadrants):
+    """Multiply SCI and ERR by one gain per quadrant, in place."""
+    cdef cal_quadrants values = quadrants_of(quadrants)
+    cdef int status
+    same_float_shape(sci, err)
+    if sci.size == 0:
+        return
+    with nogil:
+        status = cal_imarith_gain(&sci[0, 0], &err[0, 0], sci.shape[0], sci.shape[1], &values)
+    check(status)
+
+
+def subtract(float[:, ::1] sci, float[:, ::1] err, int16_t[:, ::1] dq,
+             const float[:, ::1] ref_sci, const float[:, ::1] ref_err, const int16_t[:, ::1] ref_dq):
+    """Subtract an image, in place: errors in quadrature, flags added."""
+    same_float_shape(sci, err)
+    same_shape(sci, dq)
+    same_float_shape(sci, ref_sci)
+    same_float_shape(sci, ref_err)
+    same_shape(sci, ref_dq)
+    if sci.size:
+        with nogil:
+            cal_imarith_subtract(&sci[0, 0], &err[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1],
+                                 &ref_sci[0, 0], &ref_err[0, 0], &ref_dq[0, 0])

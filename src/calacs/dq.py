@@ -1,0 +1,43 @@
+"""Data-quality bits of ACS images.
+
+Source: HSTCAL ``pkg/acs/include/acsdq.h`` and the ACS Data Handbook, table of data-quality flags.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class DQ(enum.IntFlag):
+    """Bits of the DQ planes; a pixel without any is good."""
+
+    REED_SOLOMON = 1
+    """Reed-Solomon decoding error."""
+    FILL = 2
+    """Data replaced by fill value."""
+    BAD_DETECTOR = 4
+    """Bad detector pixel."""
+    MASKED = 8
+    """Masked by an aperture feature."""
+    HOT = 16
+    """Hot pixel (dark current above a limit)."""
+    UNSTABLE = 32
+    """Unstable pixel, known since 2018."""
+    WARM = 64
+    """Warm pixel; also the place-holder of an exposure without bad pixels."""
+    BIAS_STRUCTURE = 128
+    """Bad column or other structure of the bias image."""
+    SATURATED = 256
+    """Full-well saturation (CCD) or local count-rate limit exceeded (SBC)."""
+    CALIBRATION_DEFECT = 512
+    """Bad pixel of a reference image (zero in a flat)."""
+    SINK = 1024
+    """Sink pixel, or a pixel that one spoils."""
+    ATOD_SATURATED = 2048
+    """A-to-D saturation."""
+    COSMIC_RAY_DRIZZLE = 4096
+    """Cosmic ray found when images were drizzled."""
+    COSMIC_RAY = 8192
+    """Cosmic ray found in a CR-SPLIT set."""
+    USER = 16384
+    """Free for users (ghosts, satellite trails)."""

@@ -1,0 +1,72 @@
+"""File names: reference names with variables, and product names.
+
+Notes
+-----
+Algorithms: HSTCAL ``pkg/acs/lib/mkname.c``, ``mkoutname.c``, ``ufilename.c`` and ``tables/c_vfn2osfn.c``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+ACS2D_SUFFIXES = {"_raw": "_flt", "_blv_tmp": "_flt", "_blc_tmp": "_flc", "_crj_tmp": "_crj", "_crc_tmp": "_crc"}
+
+
+def is_blank(name: str) -> bool:
+    """Whether a reference keyword names no file."""
+    return name.strip().lower() in ("", "n/a")
+
+
+def expand(name: str) -> str:
+    """Expand the variables of a file name: ``jref$x.fits`` and ``$jref/x.fits``.
+
+    A variable that is not defined is left out, so that its file is looked for in the current folder.
+    """
+    for _ in range(16):  # a variable may name another one; a circle must end
+        variable, dollar, rest = name.partition("$")
+        if not dollar:
+            break
+        if variable:
+            folder = os.environ.get(variable, "")
+            # The official program needs a slash at the end of the variable; a folder without one can mean nothing else.
+            name = os.path.join(folder, rest) if os.path.isdir(folder) else folder + rest
+        else:
+            variable, slash, rest = rest.partition("/")
+            name = os.environ.get(variable, "") + slash + rest
+    return name.replace("//", "/") if "://" not in name else name
+
+
+def undefined_variable(name: str) -> str | None:
+    """Name of the variable in a file name that the environment does not define, if there is one."""
+    match = re.match(r"(\w+)\$|\$(\w+)/", name)
+    variable = (match.group(1) or match.group(2)) if match else None
+    return variable if variable and variable not in os.environ else None
+
+
+def with_suffix(path: str | Path, old: str, new: str) -> Path:
+    """Replace the suffix of an exposure's name: ``with_suffix("x_raw.fits", "_raw", "_blv_tmp")``."""
+    path = Path(path)
+    stem, extension = (path.name.rpartition(".")[::2]) if "." in path.name[1:] else (path.name, "fits")
+    return path.with_name(f"{stem.removesuffix(old)}{new}.{extension}")
+
+
+def acs2d_output(path: str | Path) -> Path:
+    """Name of the product of acs2d."""
+    path = Path(path)
+    stem = path.name.rpartition(".")[0] or path.name
+    for old, new in ACS2D_SUFFIXES.items():
+        if stem.endswith(old):
+            return with_suffix(path, old, new)
+    return with_suffix(path, "", "_flt")
+
+
+def filename_keyword(name: str) -> str:
+    """Value of the FILENAME keyword.
+
+    PARITY: everything up to the last character that is not a letter, digit, underscore or period counts as a folder.
+    """
+    match = re.search(r"[A-Za-z0-9_.]*$", name)
+    base = match.group() if match else ""
+    return base if len(base) > 1 else name

@@ -1,0 +1,243 @@
+"""Rows of the reference tables that a calibration uses, as frozen dataclasses.
+
+Wildcards stand in the table, never in the header: text ``ANY`` (``N/A`` too for amplifiers in BPIXTAB), numbers -1 and
+-999 (HSTCAL ``pkg/acs/include/acswild.h``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calacs.errors import RowNotFound, TableError
+from calacs.fits import Table
+from calacs.observation import AMPS, Observation
+
+WILDCARDS = (-1, -999)
+
+CCDTAB_COLUMNS = (
+    "CCDAMP CCDCHIP CCDGAIN BINAXIS1 BINAXIS2 CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD CCDBIASA CCDBIASB CCDBIASC CCDBIASD "
+    "ATODGNA ATODGNB ATODGNC ATODGND READNSEA READNSEB READNSEC READNSED AMPX AMPY ATODSAT SATURATE OVRHFLS OVRHUFLS"
+).split()
+OSCNTAB_COLUMNS = (
+    "CCDAMP CCDCHIP BINX BINY NX NY TRIMX1 TRIMX2 TRIMY1 TRIMY2 VX1 VX2 VY1 VY2 BIASSECTA1 BIASSECTA2 BIASSECTB1 BIASSECTB2"
+).split()
+BPIXTAB_COLUMNS = "CCDCHIP PIX1 PIX2 LENGTH AXIS VALUE".split()
+MLINTAB_COLUMNS = "DETECTOR GLOBAL_LIMIT LOCAL_LIMIT TAU EXPAND".split()
+SPOTTAB_COLUMNS = "DATE SHIFTX SHIFTY".split()
+
+VIRTUAL_LINES = 20
+"""Number of virtual overscan lines of WFC formats that have them (``pkg/acs/lib/acsccd/findover.c``)."""
+
+
+def _amp_matches(table: Table, column: str, row: int, amps: str, *, wild: tuple[str, ...] = ("ANY",)) -> bool:
+    text = table.text(column, row)
+    return text == amps or text in wild
+
+
+def _gain_matches(table: Table, row: int, gain: float) -> bool:
+    """Integer columns are compared with the truncated gain, all others in single precision."""
+    value = table["CCDGAIN"][row]
+    if table.is_integer("CCDGAIN"):
+        return int(value) in WILDCARDS or int(value) == math.trunc(gain)
+    return float(np.float32(value)) in (*WILDCARDS, gain)
+
+
+def _int_matches(table: Table, column: str, row: int, wanted: int) -> bool:
+    value = int(table[column][row])
+    return value in WILDCARDS or value == wanted
+
+
+@dataclass(frozen=True, slots=True)
+class RowText:
+    """PEDIGREE and DESCRIP of a table row, empty where the table has no such columns."""
+
+    number: int
+    pedigree: str = ""
+    descrip: str = ""
+
+    @classmethod
+    def of(cls, table: Table, row: int) -> RowText:
+        """Read the text columns of a row; `number` counts from 1."""
+        pedigree, descrip = (table.text(name, row) if name in table else "" for name in ("PEDIGREE", "DESCRIP"))
+        return cls(row + 1, pedigree, descrip)
+
+
+@dataclass(frozen=True, slots=True)
+class CcdParams:
+    """One row of CCDTAB.
+
+    Attributes
+    ----------
+    gain : tuple of float
+        Gains of amplifiers A to D in electron/DN; 0 for amplifiers that were not used.
+    read_noise : tuple of float
+        Read noises in electron, likewise.
+    bias : tuple of float
+        Default bias levels in DN, likewise.
+    amp_x, amp_y : int
+        First column and row of the second amplifier, without overscan; 0 where one amplifier reads the whole axis.
+    atod_saturation : int
+        DN at which the A-to-D converter saturates.
+    overhead_flashed, overhead_unflashed : float
+        Time between the end of the exposure and the readout, in seconds, with and without post-flash.
+    """
+
+    gain: tuple[float, float, float, float]
+    read_noise: tuple[float, float, float, float]
+    bias: tuple[float, float, float, float]
+    amp_x: int
+    amp_y: int
+    atod_saturation: int
+    overhead_flashed: float
+    overhead_unflashed: float
+    row: RowText
+
+
+def ccd_params(table: Table, observation: Observation, chip: int, n_col: int) -> CcdParams:
+    """Choose the CCDTAB row of an exposure: the first that matches.
+
+    Parameters
+    ----------
+    table : Table
+        CCDTAB.
+    observation : Observation
+        The exposure.
+    chip, n_col : int
+        Chip number and width of the image (AMPX is limited to it).
+
+    Raises
+    ------
+    RowNotFound
+        No row has the exposure's CCDAMP, CCDGAIN, CCDCHIP and CCDOFSTA to D.
+
+    Notes
+    -----
+    Algorithm: HSTCAL ``pkg/acs/lib/getccdtab.c``.  BINAXIS1 and BINAXIS2 are not compared.
+    """
+    for row in range(table.n_row):
+        if (
+            _amp_matches(table, "CCDAMP", row, observation.ccdamp)
+            and _gain_matches(table, row, observation.ccdgain)
+            and _int_matches(table, "CCDCHIP", row, chip)
+            and all(_int_matches(table, f"CCDOFST{a}", row, o) for a, o in zip(AMPS, observation.ccdofst, strict=True))
+        ):
+            break
+    else:
+        raise RowNotFound(
+            f"CCDTAB {table.source}: no row for CCDAMP={observation.ccdamp!r} CCDGAIN={observation.ccdgain:g} CCDCHIP={chip} "
+            f"CCDOFSTA-D={observation.ccdofst} ({table.n_row} rows searched); use the table of this exposure's epoch"
+        )
+
+    def per_amp(prefix: str) -> tuple[float, float, float, float]:
+        a, b, c, d = (
+            float(np.float32(table[prefix + amp][row])) if amp in observation.ccdamp else 0.0 for amp in AMPS
+        )
+        return a, b, c, d
+
+    return CcdParams(
+        gain=per_amp("ATODGN"),
+        read_noise=per_amp("READNSE"),
+        bias=per_amp("CCDBIAS"),
+        amp_x=min(int(table["AMPX"][row]), n_col),
+        amp_y=int(table["AMPY"][row]),
+        atod_saturation=int(table["ATODSAT"][row]),
+        overhead_flashed=float(np.float32(table["OVRHFLS"][row])),
+        overhead_unflashed=float(np.float32(table["OVRHUFLS"][row])),
+        row=RowText.of(table, row),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Overscan:
+    """One row of OSCNTAB; all positions are zero-based and inclusive.
+
+    Attributes
+    ----------
+    trim_x, trim_y : tuple of int
+        Columns to cut at the left and right, rows to cut at the bottom and top.
+    virtual_x, virtual_y : tuple of int
+        First and last column and row of the virtual overscan; -1 where the table says 0 (none).
+    section_a, section_b : tuple of int
+        First and last column of the leading and trailing bias section; -1 likewise.
+    """
+
+    trim_x: tuple[int, int]
+    trim_y: tuple[int, int]
+    virtual_x: tuple[int, int]
+    virtual_y: tuple[int, int]
+    section_a: tuple[int, int]
+    section_b: tuple[int, int]
+    row: RowText
+
+    @property
+    def has_virtual_lines(self) -> bool:
+        """Whether the format has the virtual overscan that the bias-shift correction needs."""
+        return VIRTUAL_LINES in self.trim_y
+
+
+def overscan(table: Table, observation: Observation, chip: int, shape: tuple[int, int]) -> Overscan | None:
+    """Choose the OSCNTAB row of an untrimmed image: the first that matches, or None.
+
+    Notes
+    -----
+    Algorithm: HSTCAL ``pkg/acs/lib/acsccd/findover.c``.
+    """
+    wanted = {"CCDCHIP": chip, "BINX": 1, "BINY": 1, "NX": shape[1], "NY": shape[0]}
+    for row in range(table.n_row):
+        if _amp_matches(table, "CCDAMP", row, observation.ccdamp) and all(
+            _int_matches(table, column, row, value) for column, value in wanted.items()
+        ):
+            break
+    else:
+        return None
+
+    def pair(prefix: str, shift: int) -> tuple[int, int]:
+        return int(table[prefix + "1"][row]) - shift, int(table[prefix + "2"][row]) - shift
+
+    return Overscan(
+        trim_x=pair("TRIMX", 0),
+        trim_y=pair("TRIMY", 0),
+        virtual_x=pair("VX", 1),
+        virtual_y=pair("VY", 1),
+        section_a=pair("BIASSECTA", 1),
+        section_b=pair("BIASSECTB", 1),
+        row=RowText.of(table, row),
+    )
+
+
+def bad_pixel_runs(table: Table, observation: Observation, chip: int) -> NDArray[np.int32]:
+    """Runs of bad pixels that apply to an exposure.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_run, 5)
+        PIX1, PIX2 (one-based, in the trimmed frame of the whole chip), LENGTH, AXIS (1 along x, 2 along y), VALUE.
+
+    Raises
+    ------
+    TableError
+        A row has LENGTH < 1 or an AXIS other than 1 and 2.
+
+    Notes
+    -----
+    Algorithm: HSTCAL ``pkg/acs/lib/dodqi.c``.  A table without CCDGAIN matches every gain.
+    """
+    length, axis = table["LENGTH"].astype(np.int64), table["AXIS"].astype(np.int64)
+    wrong = np.flatnonzero((length < 1) | ((axis != 1) & (axis != 2)))
+    if wrong.size:
+        row = int(wrong[0])
+        raise TableError(
+            f"BPIXTAB {table.source}: row {row + 1}: LENGTH={length[row]} AXIS={axis[row]} is invalid; LENGTH must be at "
+            "least 1 and AXIS 1 or 2"
+        )
+    chosen = np.isin(table["CCDCHIP"], [*WILDCARDS, chip])
+    for row in np.flatnonzero(chosen):
+        chosen[row] = (
+            "CCDAMP" not in table or _amp_matches(table, "CCDAMP", row, observation.ccdamp, wild=("ANY", "N/A"))
+        ) and ("CCDGAIN" not in table or _gain_matches(table, row, observation.ccdgain))
+    columns = [table[name][chosen].astype(np.int32) for name in ("PIX1", "PIX2", "LENGTH", "AXIS", "VALUE")]
+    return np.ascontiguousarray(np.stack(columns, axis=1)) if chosen.any() else np.zeros((0, 5), np.int32)

@@ -1,0 +1,1 @@
+"""Calibration steps, one per file; the tasks put them in order."""

@@ -1,0 +1,73 @@
+"""Full-well saturation flags; done when both BIASCORR and BLEVCORR are.
+
+Units   electron (flags only).
+Refs    SATUFILE.
+Kernel  csrc/satur.c.
+Origin  HSTCAL acsccd/dofwsat.c.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calacs._core import satur as core
+from calacs.detector import Geometry
+from calacs.dq import DQ
+from calacs.refs import Section
+from calacs.step import Job, Result, State, step
+
+
+@dataclass(frozen=True, slots=True)
+class SaturationArea:
+    """Saturation levels under an image, and the part of it that is tested.
+
+    Attributes
+    ----------
+    section : Section
+        Where the levels are.
+    rows, cols : tuple of int
+        Part of the image, half-open.
+    """
+
+    section: Section
+    rows: tuple[int, int]
+    cols: tuple[int, int]
+
+
+@step("saturation", switch=False)
+def satur(job: Job, areas: list[SaturationArea] | None) -> Result:
+    """Flag pixels above the full-well limit."""
+    if areas is None:
+        job.warn("no full-well saturation flags: BIASCORR and BLEVCORR are not both performed")
+        return Result()
+    for imset, area in zip(job.exposure.imsets, areas, strict=True):
+        core.flag(imset.sci, imset.dq, area.section.read("SCI"), area.rows, area.cols, DQ.SATURATED)
+    n_saturated = [int(np.count_nonzero(imset.dq & np.int16(DQ.SATURATED))) for imset in job.exposure.imsets]
+    return Result({"n_saturated": n_saturated})
+
+
+@satur.preflight
+def find_areas(job: Job) -> list[SaturationArea] | None:
+    """Find each image set in the saturation image.
+
+    PARITY: in subarrays the tested part starts at the first column and row of the overscan, so that as many illuminated
+    columns and rows at the other end are never tested.
+    """
+    performed = [switch for switch in ("BIASCORR", "BLEVCORR") if job.states[switch] is State.PERFORM]
+    if len(performed) < 2:
+        return None
+    reference = job.refs.require("SATUFILE")
+    areas = []
+    for chip in job.chips:
+        section = reference.section(chip.imset)
+        n_row, n_col = chip.imset.shape
+        trim_x, trim_y = (chip.overscan.trim_x, chip.overscan.trim_y) if chip.overscan else ((0, 0), (0, 0))
+        x, y = (abs(c) for c in Geometry.of(chip.imset.header["SCI"], chip.imset.shape).corner)
+        if not section.alignment.same:
+            x = y = 0
+        rows = y, min(y + n_row - sum(trim_y), n_row)
+        cols = x, min(x + n_col - sum(trim_x), n_col)
+        areas.append(SaturationArea(section, rows, cols))
+    return areas
