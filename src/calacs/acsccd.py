@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from calacs import fits, reftables
+from calacs.detector import trimmed_shape
 from calacs.door import FileDoor
 from calacs.errors import NothingToDo
-from calacs.exposure import Exposure, ImSet
+from calacs.exposure import Exposure, ImSet, blank_imset
+from calacs.log import banner
 from calacs.names import filename_keyword, with_suffix
 from calacs.observation import AMPS, Observation
 from calacs.overrides import Overrides
@@ -26,7 +28,7 @@ from calacs.steps.bias import bias
 from calacs.steps.blev import blev
 from calacs.steps.darktime import darktime
 from calacs.steps.dqi import dqi
-from calacs.steps.electrons import electrons
+from calacs.steps.electrons import UNIT, electrons
 from calacs.steps.noise import noise
 from calacs.steps.satur import satur
 from calacs.steps.sink import sink
@@ -80,20 +82,21 @@ def acsccd(
         A file cannot be calibrated; files before it in the list are finished, nothing half-written is left.
     """
     door = FileDoor("acsccd", exec_path, time_stamps, verbose, quiet, exe_args)
-    return door.map(input, ("_raw",), _calibrate_file)
+    return door.map(input, _calibrate_file)
 
 
 def _calibrate_file(path: Path, door: FileDoor) -> Path | None:
-    source = with_suffix(path, "_raw", "_raw")
-    target = with_suffix(path, "_raw", "_blv_tmp")
-    fits.refuse_existing(target, clobber=door.clobber)
-    exposure = fits.read_exposure(source)
-    if not Observation.of(exposure.primary).is_ccd:
-        door.warn(f"{source}: SBC data are not processed by acsccd; run acs2d")
-        return None
-    job = prepare(exposure, Overrides(), n_threads=door.n_threads)
-    finish(job, target.name)
-    return fits.write_exposure(exposure, target, clobber=door.clobber)
+    # PARITY: the file read is always the one with the raw suffix, whatever name was given.
+    source, target = with_suffix(path, "_raw", "_raw"), with_suffix(path, "_raw", "_blv_tmp")
+    with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")), banner("acsccd", ("Input", source), ("Output", target)):
+        fits.refuse_existing(target, clobber=door.clobber)
+        exposure = fits.read_exposure(source)
+        if not Observation.of(exposure.primary).is_ccd:
+            door.warn(f"{source}: SBC data are not processed by acsccd; run acs2d")
+            return None
+        job = prepare(exposure, Overrides(), n_threads=door.n_threads)
+        finish(job, target.name)
+        return fits.write_exposure(exposure, target, clobber=door.clobber)
 
 
 def run(
@@ -134,9 +137,27 @@ def run(
 
 
 def prepare(
-    exposure: Exposure, given: Overrides, *, n_threads: int = 1, refs: References | None = None
+    exposure: Exposure,
+    given: Overrides,
+    *,
+    n_threads: int = 1,
+    refs: References | None = None,
+    problems: Problems | None = None,
 ) -> Job:
     """Check everything that the task needs, before the first pixel changes.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Raw exposure, changed by `finish`.
+    given : Overrides
+        What the caller replaces.
+    n_threads : int
+        Threads to use.
+    refs : References
+        Reference files, where another task of the same exposure has opened some already.
+    problems : Problems
+        Collects what is wrong instead of raising it.
 
     Raises
     ------
@@ -149,8 +170,8 @@ def prepare(
     refs = refs or References(exposure.primary, given.references, given.columns)
     states = {switch: read_switch(exposure.primary, switch) for switch in SWITCHES}
     job = Job("acsccd", exposure, observation, refs, states, n_threads=n_threads)
-    problems = Problems()
-    with problems:
+    collected = problems or Problems()
+    with collected:
         ccdtab = refs.require("CCDTAB")
         oscntab = refs.require("OSCNTAB")
         if oscntab.dummy:
@@ -160,16 +181,16 @@ def prepare(
             job.chips.append(_choose_rows(job, imset, ccdtab.table, oscntab.table))
     if states["ATODCORR"] is State.PERFORM:
         # The conversion is never applied, but its table must exist.
-        with problems:
+        with collected:
             if refs.require("ATODTAB").dummy:
                 states["ATODCORR"] = State.DUMMY
     if states["BIASCORR"] is State.PERFORM:
-        with problems:
+        with collected:
             refs.require("SATUFILE")
-    if job.chips:
-        prepare_steps(job, STEPS, problems)
-    else:
-        problems.raise_all(exposure.name)
+    if len(job.chips) == len(exposure.imsets):
+        prepare_steps(job, STEPS, collected)
+    if problems is None:
+        collected.raise_all(exposure.name)
     if State.PERFORM not in states.values():
         raise NothingToDo(
             f"{exposure.name}: none of {', '.join(SWITCHES)} is PERFORM (or its reference file is a dummy): nothing to do"
@@ -235,6 +256,11 @@ def trim(chip: Chip) -> None:
     n_row, n_col = imset.shape
     for plane in ("sci", "err", "dq"):
         setattr(imset, plane, np.ascontiguousarray(getattr(imset, plane)[bottom : n_row - top, left : n_col - right]))
+    shift_origin(imset, left, bottom)
+
+
+def shift_origin(imset: ImSet, left: int, bottom: int) -> None:
+    """Write the size of a trimmed image, and move the origin of its coordinates."""
     header = imset.header["SCI"]
     header.set("SIZAXIS1", imset.shape[1])
     header.set("SIZAXIS2", imset.shape[0])
@@ -244,6 +270,35 @@ def trim(chip: Chip) -> None:
                 header.set(f"LTV{axis}", np.float32(header.get_float(f"LTV{axis}")) - np.float32(offset))
             if f"CRPIX{axis}" in header:
                 header.set(f"CRPIX{axis}", header.get_float(f"CRPIX{axis}") - offset)
+
+
+def predict(job: Job) -> Exposure:
+    """Foresee the task's product without its pixels, so that the tasks after it can be checked beforehand.
+
+    Returns
+    -------
+    Exposure
+        Headers as they will be where later tasks look at them; all pixels are one 0 each, read-only.
+    """
+    exposure = Exposure(job.exposure.primary.copy(), (), job.exposure.path)
+    for switch in ("DQICORR", "BIASCORR", "BLEVCORR", "SINKCORR"):
+        if job.states[switch] is not State.OMIT:
+            exposure.primary.set(switch, "COMPLETE")
+    imsets = []
+    for chip in job.chips:
+        left = bottom = 0
+        shape = chip.imset.shape
+        if chip.overscan is not None and _is_leveled(job, chip):
+            left, bottom = chip.overscan.trim_x[0], chip.overscan.trim_y[0]
+            shape = trimmed_shape(shape, chip.overscan.trim_x, chip.overscan.trim_y)
+        imset = blank_imset(chip.imset, shape)
+        for plane in ("SCI", "ERR"):
+            imset.header[plane].set("BUNIT", UNIT)
+        if _is_leveled(job, chip):
+            shift_origin(imset, left, bottom)
+        imsets.append(imset)
+    exposure.imsets = tuple(imsets)
+    return exposure
 
 
 def _write_bias_levels(job: Job) -> None:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import glob
-import logging
 import os
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from calacs import log
 from calacs.errors import CalacsWarning, FileNotReadable
 from calacs.names import expand
 from calacs.parallel import available_cpus
-
-log = logging.getLogger("calacs")
 
 
 def expand_input(source: Any) -> list[Path]:
@@ -27,6 +24,11 @@ def expand_input(source: Any) -> list[Path]:
     source : str, path-like or iterable of them
         File name, comma-separated text, wildcards, ``@file`` with one name per line.  Variables (``name$file``) are
         expanded.  A name without match stays, so that it can be reported.
+
+    Raises
+    ------
+    FileNotReadable
+        No file matches the wildcards, or the list cannot be read.
     """
     return list(_expand(source))
 
@@ -41,7 +43,7 @@ def _expand(source: Any) -> Iterator[Path]:
         yield from _expand([piece.strip() for piece in source.split(",") if piece.strip()])
     elif source.startswith("@"):
         yield from _expand(_lines(source[1:]))
-    elif glob.has_magic(source):
+    elif glob.has_magic(source) and not os.path.exists(source):
         matches = sorted(glob.glob(expand(source)))
         if not matches:
             raise FileNotReadable(f"{source}: no file matches; check the pattern and the folder")
@@ -66,10 +68,16 @@ class FileDoor:
     ----------
     task : str
         Name of the task.
+    exec_path : str
+        Accepted and ignored: no executable is run.
+    time_stamps, verbose, quiet : bool
+        Time of each message, more messages, none on standard output.
+    exe_args : sequence of str
+        Options of the official program; ``--nthreads N`` and ``-1`` mean something here.
     clobber : bool
         Whether existing products are replaced.
     n_threads : int
-        Threads to use.
+        Threads to use; 0 stands for all processors.
     """
 
     task: str
@@ -77,31 +85,39 @@ class FileDoor:
     time_stamps: bool = False
     verbose: bool = False
     quiet: bool = False
-    exe_args: list[str] | None = None
+    exe_args: Sequence[str] | None = None
     clobber: bool = False
     n_threads: int = 0
 
     def __post_init__(self) -> None:
+        words = iter(self.exe_args or ())
+        for word in words:
+            if word.lower() == "--nthreads":
+                self.n_threads = _number_of_threads(next(words, ""))
+            elif word == "-1":
+                self.n_threads = 1
+            elif word in ("-t", "-v", "-q"):
+                setattr(self, {"-t": "time_stamps", "-v": "verbose", "-q": "quiet"}[word], True)
+            else:
+                raise ValueError(f"exe_args: {word!r} means nothing to {self.task}; use --nthreads N, -1, -t, -v or -q")
         self.n_threads = self.n_threads or available_cpus()
 
     def warn(self, text: str) -> None:
         """Warn the user."""
         warnings.warn(text, CalacsWarning, stacklevel=3)
 
-    def map(
-        self, source: Any, suffixes: Iterable[str], calibrate: Callable[[Path, FileDoor], Path | None]
-    ) -> list[Path]:
+    def map(self, source: Any, calibrate: Callable[[Path, FileDoor], Path | None]) -> list[Path]:
         """Calibrate every input file; return the products."""
-        products = []
-        for path in expand_input(source):
-            product = calibrate(path, self)
-            if product is not None:
-                products.append(product)
-                self.say(f"{self.task}: {path} -> {product}")
-        return products
+        products = (calibrate(path, self) for path in expand_input(source))
+        return [product for product in products if product is not None]
 
-    def say(self, text: str) -> None:
-        """Print a message, unless quiet."""
-        log.info(text)
-        if not self.quiet:
-            print(text, file=sys.stdout, flush=True)
+    def trailer(self, path: Path) -> Any:
+        """Show the messages of a block and keep them in a trailer file."""
+        return log.trailer(path, quiet=self.quiet, verbose=self.verbose, time_stamps=self.time_stamps)
+
+
+def _number_of_threads(text: str) -> int:
+    try:
+        return max(int(text), 1)
+    except ValueError:
+        raise ValueError(f"exe_args: --nthreads needs a whole number, not {text!r}") from None

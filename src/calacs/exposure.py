@@ -68,6 +68,13 @@ class ImSet:
         return f"<ImSet {self.extver}: chip {self.chip}, {n_row} rows x {n_col} columns>"
 
 
+def blank_imset(imset: ImSet, shape: tuple[int, int]) -> ImSet:
+    """Return an image set with the same headers whose planes, of any shape, cost no memory: all pixels are one 0."""
+    sci, err = (np.broadcast_to(np.float32(0.0), shape) for _ in range(2))
+    headers = {name: header.copy() for name, header in imset.header.items()}
+    return ImSet(imset.extver, sci, err, np.broadcast_to(np.int16(0), shape), headers)
+
+
 @dataclass(slots=True, eq=False)
 class Exposure:
     """An exposure in memory.

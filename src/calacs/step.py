@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import enum
-import logging
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -25,11 +24,10 @@ from typing import Any
 from calacs.errors import CalacsWarning, HeaderProblem
 from calacs.exposure import Exposure, ImSet
 from calacs.header import Header
+from calacs.log import log, stamp
 from calacs.observation import Observation
 from calacs.refs import Problems, References
 from calacs.reftables import CcdParams, Overscan
-
-log = logging.getLogger(__name__)
 
 
 class State(enum.Enum):
@@ -42,6 +40,7 @@ class State(enum.Enum):
 
 
 KEYWORD_VALUE = {State.PERFORM: "COMPLETE", State.DUMMY: "SKIPPED", State.IGNORED: "SKIPPED"}
+SHOWN = {State.PERFORM: "PERFORM", State.OMIT: "OMIT", State.DUMMY: "SKIPPED", State.IGNORED: "SKIPPED"}
 HISTORY_TEXT = {
     State.PERFORM: "{} complete ...",
     State.DUMMY: "{} skipped due to dummy reference file ...",
@@ -173,6 +172,7 @@ class Job:
     def warn(self, text: str) -> None:
         """Report something doubtful: a note in the step's record and a `CalacsWarning`."""
         self.notes.append(text)
+        log.warning("%s", text)
         warnings.warn(f"{self.exposure.name}: {text}", CalacsWarning, stacklevel=3)
 
 
@@ -221,6 +221,8 @@ class Step:
     def run(self, job: Job) -> StepRecord:
         """Perform the step if its switch says so, and leave its traces in the header and in the records."""
         state = self.state(job)
+        if self.switch is not None:
+            log.info("%-8s %s", self.switch, SHOWN[state])
         if state is State.OMIT:
             record = StepRecord(job.task, self.name, "omitted", 0.0)
             job.exposure.records.append(record)
@@ -243,8 +245,21 @@ class Step:
             tuple(job.notes),
         )
         job.exposure.records.append(record)
-        log.info("%s: %s %s in %.2f s", job.exposure.name, self.name, record.status, record.seconds)
+        self._report(record, job)
         return record
+
+    def _report(self, record: StepRecord, job: Job) -> None:
+        for key in record.references:
+            reference = job.refs[key]
+            log.info("%-8s %s", key, record.references[key])
+            for label, text in (("PEDIGREE=", reference.pedigree), ("DESCRIP =", reference.descrip)):
+                if text:
+                    log.info("%-8s %s%s", key, label, text)
+        for key, value in record.values.items():
+            log.debug("%s: %s = %s", self.name, key, value)
+        if self.switch is not None:
+            log.info("%-8s %s", self.switch, record.status.upper())
+        stamp(f"{self.name} complete in {record.seconds:.2f} s: {job.exposure.name}")
 
     def _write_traces(self, job: Job, state: State, result: Result) -> None:
         primary = job.exposure.primary
