@@ -458,7 +458,6 @@ class ReferenceSet:
 
     def _table_osc(self) -> list[Hdu]:
         rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-        table = CONSTANTS[self.detector.lower()]
         if self.detector == "WFC":
             frames = list(geometry.readouts("WFC"))
             for name in geometry.APERTURES:
@@ -474,13 +473,13 @@ class ReferenceSet:
         for frame in frames:
             left, right = frame.trim_x
             bottom, top = frame.trim_y
-            full = not frame.subarray
             # A lone trailing section must stand in the first place: CALACS takes an empty one otherwise.
             sections = [edge for pair in geometry.overscan_sections(frame) for edge in pair]
             sections += [0] * (4 - len(sections))
             virtual = (0, 0, 0, 0)
             if frame.has_virtual:
-                columns = tuple(table["virtual_columns"]) if full else (left + 1, frame.n_col - right)
+                # The drift is fitted where one amplifier reads: a step of level would pass for a slope.
+                columns = left + 1, frame.regions[0].x1 if len(frame.regions) > 1 else frame.n_col - right
                 virtual = (*columns, *((1, bottom) if bottom else (frame.n_row - top + 1, frame.n_row)))
             key = frame.ccdamp, frame.chip, 1, 1, frame.n_col, frame.n_row
             rows.setdefault(key, (*key, left, right, bottom, top, *virtual, *sections))
