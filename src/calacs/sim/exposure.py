@@ -270,7 +270,7 @@ def simulate(
     reference_folder: str = "jref$",
     rootname: str = "",
     keywords: Mapping[str, object] | None = None,
-    cte_model: readout.TransferModel | None = None,
+    n_threads: int = 1,
 ) -> Simulation:
     """Simulate one raw exposure.
 
@@ -313,8 +313,8 @@ def simulate(
         Nine characters.
     keywords : mapping, optional
         Primary header values that replace all others; None removes a keyword.
-    cte_model : callable, optional
-        Forward model of the charge transfer: (charge, frame, {"mjd": mjd}) -> charge.
+    n_threads : int
+        Threads of the charge transfer; the result does not depend on them.
 
     Returns
     -------
@@ -386,7 +386,7 @@ def simulate(
             continue
         data, real = _read(
             mean, expected, frame, refs, on, random,
-            gain=gain, mjd=start, time=exptime + duration, modern=modern, shifted=shifted, cte_model=cte_model,
+            gain=gain, mjd=start, time=exptime + duration, modern=modern, shifted=shifted, n_threads=n_threads,
         )  # fmt: skip
         raw.append(data)
         truth.append(real)
@@ -462,7 +462,7 @@ def _read(
     time: float,
     modern: bool,
     shifted: bool,
-    cte_model: readout.TransferModel | None,
+    n_threads: int,
 ) -> tuple[NDArray[np.uint16], Truth]:
     """Return the raw frame of a CCD chip and its truth."""
     own = CONSTANTS[frame.detector.lower()]
@@ -481,7 +481,7 @@ def _read(
         full = readout.full_well(charge, refs.image("SATUFILE", frame.chip).sci[on_reference][frame.illuminated])
     collected = charge
     if "cte" in on:
-        charge = readout.transfer(charge, frame, mjd, cte_model)
+        charge = readout.transfer(charge, frame, refs, mjd, n_threads)
     sunk = np.zeros(frame.trimmed_shape, bool)
     if "sink" in on:
         codes = refs.image("SNKCFILE", frame.chip).sci[on_reference][frame.illuminated]

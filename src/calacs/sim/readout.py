@@ -6,13 +6,17 @@ pipeline's post-SM4 steps use it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import CONSTANTS
+from .constants import CONSTANTS, SM4
 from .geometry import Readout, Region
+
+if TYPE_CHECKING:
+    from .references import ReferenceSet
 
 __all__ = [
     "amp_view",
@@ -28,8 +32,6 @@ __all__ = [
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
-TransferModel = Callable[[Float, Readout, Mapping[str, float]], Float]
-"""Takes the collected charge (trimmed), the frame, and numbers (``mjd``); returns the charge that arrives."""
 
 WELL_MARGIN = 1.005
 # A pixel is full slightly above the level at which the pipeline flags it, so that noise does not hide it.
@@ -79,27 +81,51 @@ def full_well(charge: Float, well: Float) -> NDArray[np.bool_]:
     return full
 
 
-def transfer(charge: Float, frame: Readout, mjd: float, model: TransferModel | None) -> Float:
-    """Return the charge after its transfer to the amplifiers.
+def transfer(charge: Float, frame: Readout, refs: ReferenceSet, mjd: float, n_threads: int = 1) -> Float:
+    """Return the charge after its transfer past the traps of the PCTETAB, parallel then serial.
 
     Parameters
     ----------
     charge : ndarray of float32
         Collected charge, trimmed frame.
     frame : Readout
+    refs : ReferenceSet
     mjd : float
-        Epoch: the losses grow with time.
-    model : callable
-        The forward model.
+        Epoch: the losses grow with time, and serial losses are modeled since SM4 only.
+    n_threads : int
+        Threads of the kernel.
 
-    Raises
-    ------
-    NotImplementedError
-        If no model is given.
+    Notes
+    -----
+    The pipeline corrects the serial transfer first.  Columns are paired with the rows of SCLBYCOL as
+    the correction pairs them.
     """
-    if model is None:
-        raise NotImplementedError("the effect 'cte' needs a transfer model: pass cte_model to simulate()")
-    return model(charge, frame, {"mjd": mjd})
+    from calacs import cte
+
+    fraction = (mjd - CONSTANTS["cte"]["date0"]) / (CONSTANTS["cte"]["date1"] - CONSTANTS["cte"]["date0"])
+    out = charge.copy()
+    for region in frame.regions:
+        rows = slice(max(region.y0 - frame.trim_y[0], 0), min(region.y1 - frame.trim_y[0], charge.shape[0]))
+        cols = slice(max(region.x0 - frame.trim_x[0], 0), min(region.x1 - frame.trim_x[0], charge.shape[1]))
+        view = amp_view(out[rows, cols], region.amp)
+        first = cols.start + (4096 if region.amp in "AB" else 0)
+        for kind in ("parallel", "serial"):
+            if kind == "serial" and (mjd < SM4 or refs.cte_generation == 2):
+                continue
+            table = refs.traps(kind, region.amp)
+            model = cte.TrapModel(
+                table["level"],
+                table["charge"],
+                table["release"],
+                table["remaining"],
+                n_transfer=CONSTANTS["cte"][kind]["n_parallel"],
+            )
+            line = view.T if kind == "parallel" else view[::-1]
+            traps = cte.trap_map(
+                line.shape, np.arange(table["scale"].shape[1]), table["scale"].T, first=first, fraction=fraction
+            )
+            line[:] = cte.forward(np.ascontiguousarray(line), traps.density, model, n_threads=n_threads)
+    return out
 
 
 def sinks(charge: Float, codes: Float) -> None:

@@ -270,6 +270,30 @@ class ReferenceSet:
             self._planes[key] = getattr(self, f"_{_SUFFIX[keyword]}")(shape, chip, rng)
         return self._planes[key]
 
+    def traps(self, kind: str, amp: str) -> dict[str, NDArray[Any]]:
+        """Return the usable levels of the PCTETAB for one direction.
+
+        Parameters
+        ----------
+        kind : {"parallel", "serial"}
+        amp : str
+            Amplifier; the parallel direction has one set for all.
+
+        Returns
+        -------
+        dict
+            As `cte_profile`, without padding levels and beyond the length of the trail.
+        """
+        version = 1 if kind == "parallel" else 2 + "ABCD".index(amp)
+        values = cte_profile(kind, self.seed, version)
+        n_level = int(np.count_nonzero(values["level"] < 999999))
+        n_tail = CONSTANTS["cte"][kind]["length"]
+        for name in ("level", "charge"):
+            values[name] = values[name][:n_level]
+        for name in ("release", "remaining"):
+            values[name] = values[name][:n_level, :n_tail]
+        return values
+
     def _stream(self, order: int, part: int) -> np.random.Generator:
         key = 1, list(KEYWORDS).index(self.detector), order, part
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
@@ -649,11 +673,12 @@ class ReferenceSet:
             ],
             cards, "SCLBYCOL", version,
         )  # fmt: skip
+        # The first axis of the images is the level, the second the distance from the capture.
         return [
             qprof,
             scale,
-            image_hdu(values["release"], cards, "RPROF", version),
-            image_hdu(values["remaining"], cards, "CPROF", version),
+            image_hdu(values["release"].T, cards, "RPROF", version),
+            image_hdu(values["remaining"].T, cards, "CPROF", version),
         ]
 
     # Files
