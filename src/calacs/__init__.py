@@ -1,5 +1,36 @@
-"""Calibration of exposures of the Hubble Space Telescope's Advanced Camera for Surveys."""
+"""Calibration of exposures of the Hubble Space Telescope's Advanced Camera for Surveys.
+
+Tasks are modules with a function of the same name for files and ``run`` for exposures in memory:
+
+    from calacs import calacs
+    calacs.calacs("j8bt05njq_raw.fits")              # files, as ACSTOOLS does it
+    products = calacs.run("j8bt05njq_raw.fits")      # in memory
+
+Modules are imported when they are first used, so that ``import calacs`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from calacs._version import __version__
 
-__all__ = ["__version__"]
+_MODULES = frozenset(
+    "acsccd acscte acscteforwardmodel acs2d acsrej acssum calacs cte dq errors exposure fits sim".split()
+)
+_NAMES = {"Exposure": "exposure", "ImSet": "exposure", "CalacsError": "errors", "CalacsWarning": "errors"}
+
+__all__ = ["CalacsError", "CalacsWarning", "Exposure", "ImSet", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"calacs.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"calacs.{_NAMES[name]}"), name)
+    raise AttributeError(f"module 'calacs' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_NAMES})

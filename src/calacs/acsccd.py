@@ -1,8 +1,8 @@
 """The task acsccd: raw CCD exposures to bias-subtracted, trimmed images in electrons.
 
-    from calacs import acsccd
-    acsccd.acsccd("*_raw.fits")                             # files, as ACSTOOLS does it: x_raw.fits -> x_blv_tmp.fits
-    exposure = acsccd.run("x_raw.fits", blevcorr="OMIT")    # in memory
+from calacs import acsccd
+acsccd.acsccd("*_raw.fits")                             # files, as ACSTOOLS does it: x_raw.fits -> x_blv_tmp.fits
+exposure = acsccd.run("x_raw.fits", blevcorr="OMIT")    # in memory
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ def acsccd(
 def _calibrate_file(path: Path, door: FileDoor) -> Path | None:
     # PARITY: the file read is always the one with the raw suffix, whatever name was given.
     source, target = with_suffix(path, "_raw", "_raw"), with_suffix(path, "_raw", "_blv_tmp")
-    with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")), banner("acsccd", ("Input", source), ("Output", target)):
+    with (
+        door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")),
+        banner("acsccd", ("Input", source), ("Output", target)),
+    ):
         fits.refuse_existing(target, clobber=door.clobber)
         exposure = fits.read_exposure(source)
         if not Observation.of(exposure.primary).is_ccd:
@@ -169,7 +172,7 @@ def prepare(
         raise NothingToDo(f"{exposure.name}: SBC data are not processed by acsccd; run acs2d")
     refs = refs or References(exposure.primary, given.references, given.columns)
     states = {switch: read_switch(exposure.primary, switch) for switch in SWITCHES}
-    job = Job("acsccd", exposure, observation, refs, states, n_threads=n_threads)
+    job = Job("acsccd", exposure, observation, refs, states, always=("CCDTAB", "OSCNTAB"), n_threads=n_threads)
     collected = problems or Problems()
     with collected:
         ccdtab = refs.require("CCDTAB")

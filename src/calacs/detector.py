@@ -157,7 +157,12 @@ class Quadrants:
 
 
 def quadrants(
-    imset: ImSet, detector: str, amp_split: tuple[int, int], per_amp: tuple[float, ...], gains: tuple[float, ...], what: str
+    imset: ImSet,
+    detector: str,
+    amp_split: tuple[int, int],
+    per_amp: tuple[float, ...],
+    gains: tuple[float, ...],
+    what: str,
 ) -> Quadrants:
     """Distribute values per amplifier (gains, read noises) over the quadrants of an image.
 

@@ -110,6 +110,10 @@ class Exposure:
             self.primary.copy(), tuple(imset.copy() for imset in self.imsets), self.path, list(self.records)
         )
 
+    def copy_headers(self) -> Exposure:
+        """Return a copy with the same headers and shapes whose pixels are all one 0, read-only."""
+        return Exposure(self.primary.copy(), tuple(blank_imset(imset, imset.shape) for imset in self.imsets), self.path)
+
     def write(self, path: str | Path, *, clobber: bool = False) -> Path:
         """Write a FITS file; see `calacs.fits.write_exposure`."""
         from calacs import fits

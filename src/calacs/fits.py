@@ -71,6 +71,7 @@ class Plane:
             shape = [len(range(*part.indices(n))) for part, n in zip((rows, cols), self.shape, strict=True)]
             return np.full(shape, self.constant, dtype)
         stored = self._pixels[rows, cols]
+        values: NDArray[Any]
         if stored.dtype.kind == "i" and stored.dtype.itemsize == 2 and (self._scale, self._zero) == (1.0, 32768.0):
             values = stored.view(">u2") ^ np.uint16(0x8000)
         elif (self._scale, self._zero) == (1.0, 0.0):
@@ -285,6 +286,18 @@ def read_exposure(path: str | os.PathLike[str]) -> Exposure:
     return _to_exposure(open_image(path))
 
 
+def read_headers(path: str | os.PathLike[str]) -> Exposure:
+    """Read the headers of an exposure; its planes have the right shape, but all pixels are one 0 and read-only."""
+    image = open_image(path)
+    imsets = []
+    for extver in range(1, image.n_imset + 1):
+        planes = [image.plane(name, extver) for name in PLANES]
+        headers = {plane.name: plane.header.copy() for plane in planes}
+        zero = np.broadcast_to(np.float32(0.0), planes[0].shape)
+        imsets.append(ImSet(extver, zero, zero, np.broadcast_to(np.int16(0), planes[0].shape), headers))
+    return Exposure(image.primary.copy(), tuple(imsets), image.path)
+
+
 def _to_exposure(image: ImageFile) -> Exposure:
     imsets = tuple(image.imset(extver) for extver in range(1, image.n_imset + 1))
     return Exposure(image.primary.copy(), imsets, image.path)
@@ -299,6 +312,15 @@ def as_exposure(source: Any) -> Exposure:
     if isinstance(source, list) and hasattr(source, "info"):  # HDUList
         return _to_exposure(from_hdulist(source))
     raise TypeError(f"an exposure must be an Exposure, a path or an HDUList, not {type(source).__name__}")
+
+
+def as_headers(source: Any) -> Exposure:
+    """Like `as_exposure`, but without reading pixels: see `read_headers`."""
+    if isinstance(source, Exposure):
+        return source.copy_headers()
+    if isinstance(source, (str, os.PathLike)):
+        return read_headers(source)
+    return as_exposure(source).copy_headers()
 
 
 def settle_planes(imset: ImSet) -> frozenset[str]:
@@ -376,7 +398,9 @@ def may_clobber() -> bool:
 def refuse_existing(path: Path, *, clobber: bool) -> None:
     """Raise OutputExists unless the file is absent or may be replaced."""
     if path.exists() and not clobber and not may_clobber():
-        raise OutputExists(f"{path} exists already; remove it, pass clobber=True, or set the environment's imclobber=yes")
+        raise OutputExists(
+            f"{path} exists already; remove it, pass clobber=True, or set the environment's imclobber=yes"
+        )
 
 
 @contextlib.contextmanager
@@ -385,7 +409,9 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise WriteFailed(f"{path}: cannot be created: {error.strerror}; check the folder and its permissions") from error
+        raise WriteFailed(
+            f"{path}: cannot be created: {error.strerror}; check the folder and its permissions"
+        ) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -465,7 +491,7 @@ def _primary_cards() -> list[str]:
 
 
 def _extension_cards(bitpix: int, shape: tuple[int, ...]) -> list[str]:
-    axes = [n for n in reversed(shape)]
+    axes = list(reversed(shape))
     if len(axes) == 2 and axes[1] == 1:
         axes.pop()  # a single line is stored as a one-dimensional image
     return [
@@ -575,7 +601,62 @@ def _table_of(hdus: Any, extension: int | str, source: str) -> Table:
         hdu = hdus[extension]
         names = hdu.columns.names
     except (KeyError, IndexError, AttributeError):
-        raise TableError(f"{source}: there is no binary table in extension {extension}; is this the right file?") from None
+        raise TableError(
+            f"{source}: there is no binary table in extension {extension}; is this the right file?"
+        ) from None
     columns = {name.upper(): np.asarray(hdu.data.field(name)) for name in names}
     headers = [Header(_hdu_cards(unit), where=source) for unit in (hdus[0], hdu)]
     return Table(source, headers[0], headers[1], len(hdu.data), columns)
+
+
+def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str) -> None:
+    """Set cells of a table's logical column, and a primary keyword, to true; the file is replaced as a whole.
+
+    Raises
+    ------
+    WriteFailed
+        The file cannot be written; it is left as it was.
+    """
+    from astropy.io import fits as astropy_fits
+
+    data = bytearray(_buffer(path))
+    with astropy_fits.open(io.BytesIO(bytes(data))) as hdus:
+        table = hdus[1]
+        name = next(name for name in table.columns.names if name.upper() == column)
+        cell, offset = table.data.dtype.fields[name]
+        width = table.data.dtype.itemsize
+        start = table.fileinfo()["datLoc"]
+    # A logical cell is the letter T; tables with a text or number column instead hold what reads as true.
+    true = b"T" if cell.itemsize == 1 else b"yes" if cell.kind == "S" else (1).to_bytes(cell.itemsize, "big")
+    for row in rows:
+        first = start + row * width + offset
+        data[first : first + cell.itemsize] = true.ljust(cell.itemsize)
+    cards, end = _scan_header(data, 0, path)
+    changed = Header((), where=path.name)
+    changed.replace_cards(cards)
+    changed.set(keyword, True)
+    with replacing(path) as file:
+        file.write(_header_bytes((), changed))
+        file.write(data[end:])
+
+
+def copy_renamed(source: Path, target: Path, *, clobber: bool = False) -> Path:
+    """Copy an exposure byte for byte, save for its FILENAME keyword.
+
+    Raises
+    ------
+    OutputExists, WriteFailed
+        As of `write_exposure`.
+    """
+    from calacs.names import filename_keyword
+
+    refuse_existing(target, clobber=clobber)
+    data = _buffer(source)
+    cards, end = _scan_header(data, 0, source)
+    header = Header((), where=source.name)
+    header.replace_cards(cards)
+    header.set("FILENAME", filename_keyword(target.name), "name of file")
+    with replacing(target) as file:
+        file.write(_header_bytes((), header))
+        file.write(data[end:])
+    return target

@@ -165,7 +165,9 @@ class Header:
     def __getitem__(self, keyword: str) -> Value:
         value = self.get(keyword)
         if value is None:
-            raise KeywordMissing(f"{self.where}: the keyword {keyword} is missing or has no value; add it to the header")
+            raise KeywordMissing(
+                f"{self.where}: the keyword {keyword} is missing or has no value; add it to the header"
+            )
         return value
 
     def __setitem__(self, keyword: str, value: Value) -> None:
@@ -183,6 +185,11 @@ class Header:
             for i, card in enumerate(self._cards):
                 self._index.setdefault(card[:8].rstrip(), i)
         return self._index.get(keyword)
+
+    def replace_cards(self, cards: Iterable[str]) -> None:
+        """Put other cards in place of all, reserved ones included; for headers that are changed in their file."""
+        self._cards = [card.ljust(CARD)[:CARD] for card in cards]
+        self._index = None
 
     def get(self, keyword: str, default: Value | None = None) -> Value | None:
         """Value of the first card of that name, or `default` where there is no such card or it has no value."""

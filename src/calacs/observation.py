@@ -22,8 +22,8 @@ CYCLE24_MJD = 57662.0
 """First day of the subarray formats with overscan of the 2016 flight software (``pkg/acs/include/acs.h``)."""
 
 PARAMETERS = (
-    "ROOTNAME DETECTOR APERTURE OBSTYPE JWROTYPE FILTER1 FILTER2 EXPTIME EXPSTART EXPEND SUBARRAY CCDAMP CCDGAIN CCDOFSTA "
-    "CCDOFSTB CCDOFSTC CCDOFSTD FLASHDUR FLASHSTA DARKTIME TARGNAME LRFWAVE DATE-OBS"
+    "ROOTNAME DETECTOR APERTURE OBSTYPE JWROTYPE FILTER1 FILTER2 EXPTIME EXPSTART EXPEND SUBARRAY CCDAMP CCDGAIN "
+    "CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD FLASHDUR FLASHSTA DARKTIME TARGNAME LRFWAVE DATE-OBS"
 ).split()
 """Primary keywords whose value a caller may replace for one run."""
 
@@ -107,7 +107,9 @@ class Observation:
             raise InvalidValue(f"{where}: EXPTIME = {exptime:g} is invalid; it must be 0 or more")
         n_imset = header.get_int("NEXTEND", 3) // 3
         if n_imset < 1:
-            raise InvalidValue(f"{where}: NEXTEND = {header.get_int('NEXTEND')} must be at least 3; the file is incomplete")
+            raise InvalidValue(
+                f"{where}: NEXTEND = {header.get_int('NEXTEND')} must be at least 3; the file is incomplete"
+            )
         is_ccd = detector != "SBC"
         return cls(
             rootname=header.get_str("ROOTNAME"),

@@ -1,6 +1,6 @@
 """What a caller replaces for one run: switches, reference files and parameters, all by keyword argument.
 
-    acsccd.run("x_raw.fits", blevcorr="OMIT", biasfile="my_bias.fits", readnsea=4.1)
+acsccd.run("x_raw.fits", blevcorr="OMIT", biasfile="my_bias.fits", readnsea=4.1)
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from calacs.exposure import Exposure
 from calacs.refs import REGISTRY
 
 SWITCHES = (
-    "DQICORR ATODCORR BIASCORR BLEVCORR SINKCORR PCTECORR GLINCORR LFLGCORR DARKCORR FLSHCORR FLATCORR SHADCORR PHOTCORR "
-    "CRCORR RPTCORR EXPSCORR"
+    "DQICORR ATODCORR BIASCORR BLEVCORR SINKCORR PCTECORR GLINCORR LFLGCORR DARKCORR FLSHCORR FLATCORR SHADCORR "
+    "PHOTCORR CRCORR RPTCORR EXPSCORR"
 ).split()
 SCI_PARAMETERS = ("SDQFLAGS", "GLOBRATE", "NCOMBINE")
 COLUMNS = {column for spec in REGISTRY.values() for column in spec.parameters}

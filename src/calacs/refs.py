@@ -123,8 +123,12 @@ REGISTRY: dict[str, RefSpec] = {
             optional=True,
             origin="lib/dodqi.c",
         ),
-        RefSpec("ATODTAB", ("ATODCORR",), "table", CCD, "A-to-D conversion (never applied)", origin="lib/acsccd/doatod.c"),
-        RefSpec("BIASFILE", ("BIASCORR",), "image", CCD, "bias structure (DN), untrimmed", origin="lib/acsccd/dobias.c"),
+        RefSpec(
+            "ATODTAB", ("ATODCORR",), "table", CCD, "A-to-D conversion (never applied)", origin="lib/acsccd/doatod.c"
+        ),
+        RefSpec(
+            "BIASFILE", ("BIASCORR",), "image", CCD, "bias structure (DN), untrimmed", origin="lib/acsccd/dobias.c"
+        ),
         RefSpec(
             "SATUFILE",
             ("BIASCORR",),
@@ -134,7 +138,9 @@ REGISTRY: dict[str, RefSpec] = {
             dummy="ignore",
             origin="lib/acsccd/dofwsat.c",
         ),
-        RefSpec("SNKCFILE", ("SINKCORR",), "image", CCD, "sink pixels (electron), untrimmed", origin="lib/acsccd/dosink.c"),
+        RefSpec(
+            "SNKCFILE", ("SINKCORR",), "image", CCD, "sink pixels (electron), untrimmed", origin="lib/acsccd/dosink.c"
+        ),
         RefSpec(
             "PCTETAB", ("PCTECORR",), "table", ("WFC",), "charge-transfer model", dummy="missing", origin="lib/acscte"
         ),
@@ -163,7 +169,13 @@ REGISTRY: dict[str, RefSpec] = {
         RefSpec("DFLTFILE", ("FLATCORR",), "image", ALL, "delta flat", optional=True, origin="lib/acs2d/doflat.c"),
         RefSpec("LFLTFILE", ("FLATCORR",), "image", ALL, "low-order flat", optional=True, origin="lib/acs2d/doflat.c"),
         RefSpec(
-            "CFLTFILE", ("FLATCORR",), "image", ("HRC",), "coronagraphic spots", optional=True, origin="lib/acs2d/dospot.c"
+            "CFLTFILE",
+            ("FLATCORR",),
+            "image",
+            ("HRC",),
+            "coronagraphic spots",
+            optional=True,
+            origin="lib/acs2d/dospot.c",
         ),
         RefSpec(
             "SPOTTAB",
@@ -187,7 +199,9 @@ REGISTRY: dict[str, RefSpec] = {
             row_keys=("OBSMODE",),
             origin="lib/getphttab.c",
         ),
-        RefSpec("CRREJTAB", ("CRCORR", "RPTCORR"), "table", CCD, "cosmic-ray rejection parameters", origin="lib/acsrej"),
+        RefSpec(
+            "CRREJTAB", ("CRCORR", "RPTCORR"), "table", CCD, "cosmic-ray rejection parameters", origin="lib/acsrej"
+        ),
     )
 }
 """Every reference file of the pipeline, by keyword."""
@@ -321,9 +335,9 @@ class Reference:
         alignment = align(science, reference, name=str(self), check_rows=check_rows)
         n_row, n_col = imset.shape
         inside = (
-            0 <= alignment.y
+            alignment.y >= 0
             and alignment.y + n_row <= plane.shape[0]
-            and 0 <= alignment.x
+            and alignment.x >= 0
             and alignment.x + n_col * alignment.ratio[0] <= plane.shape[1]
         )
         if not inside:
@@ -447,7 +461,9 @@ class References:
                 f"{keyword.lower()}=... to the call"
             )
         if reference.dummy and reference.spec.dummy == "missing":
-            raise ReferenceMissing(f"{reference}: the file is a dummy (PEDIGREE {reference.pedigree!r}); use a real one")
+            raise ReferenceMissing(
+                f"{reference}: the file is a dummy (PEDIGREE {reference.pedigree!r}); use a real one"
+            )
         return reference
 
 

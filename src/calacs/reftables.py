@@ -19,11 +19,13 @@ from calacs.observation import AMPS, Observation
 WILDCARDS = (-1, -999)
 
 CCDTAB_COLUMNS = (
-    "CCDAMP CCDCHIP CCDGAIN BINAXIS1 BINAXIS2 CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD CCDBIASA CCDBIASB CCDBIASC CCDBIASD "
-    "ATODGNA ATODGNB ATODGNC ATODGND READNSEA READNSEB READNSEC READNSED AMPX AMPY ATODSAT SATURATE OVRHFLS OVRHUFLS"
+    "CCDAMP CCDCHIP CCDGAIN BINAXIS1 BINAXIS2 CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD CCDBIASA CCDBIASB CCDBIASC "
+    "CCDBIASD ATODGNA ATODGNB ATODGNC ATODGND READNSEA READNSEB READNSEC READNSED AMPX AMPY ATODSAT SATURATE "
+    "OVRHFLS OVRHUFLS"
 ).split()
 OSCNTAB_COLUMNS = (
-    "CCDAMP CCDCHIP BINX BINY NX NY TRIMX1 TRIMX2 TRIMY1 TRIMY2 VX1 VX2 VY1 VY2 BIASSECTA1 BIASSECTA2 BIASSECTB1 BIASSECTB2"
+    "CCDAMP CCDCHIP BINX BINY NX NY TRIMX1 TRIMX2 TRIMY1 TRIMY2 VX1 VX2 VY1 VY2 BIASSECTA1 BIASSECTA2 BIASSECTB1 "
+    "BIASSECTB2"
 ).split()
 BPIXTAB_COLUMNS = "CCDCHIP PIX1 PIX2 LENGTH AXIS VALUE".split()
 MLINTAB_COLUMNS = "DETECTOR GLOBAL_LIMIT LOCAL_LIMIT TAU EXPAND".split()
@@ -133,9 +135,7 @@ def ccd_params(table: Table, observation: Observation, chip: int, n_col: int) ->
         )
 
     def per_amp(prefix: str) -> tuple[float, float, float, float]:
-        a, b, c, d = (
-            float(np.float32(table[prefix + amp][row])) if amp in observation.ccdamp else 0.0 for amp in AMPS
-        )
+        a, b, c, d = (float(np.float32(table[prefix + amp][row])) if amp in observation.ccdamp else 0.0 for amp in AMPS)
         return a, b, c, d
 
     return CcdParams(
@@ -235,7 +235,7 @@ def bad_pixel_runs(table: Table, observation: Observation, chip: int) -> NDArray
             "least 1 and AXIS 1 or 2"
         )
     chosen = np.isin(table["CCDCHIP"], [*WILDCARDS, chip])
-    for row in np.flatnonzero(chosen):
+    for row in map(int, np.flatnonzero(chosen)):
         chosen[row] = (
             "CCDAMP" not in table or _amp_matches(table, "CCDAMP", row, observation.ccdamp, wild=("ANY", "N/A"))
         ) and ("CCDGAIN" not in table or _gain_matches(table, row, observation.ccdgain))

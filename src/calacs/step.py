@@ -152,6 +152,12 @@ class Job:
         One per image set, for CCDs.
     prepared : dict of str to object
         What the preflight of each step found, by step name.
+    steps : sequence of Step
+        The task's steps, in order.
+    always : tuple of str
+        Keywords of the reference files that the task needs whatever the switches say.
+    label : str
+        What reports call the job; the task's name by default.
     amp_levels : dict of str to float
         Bias level subtracted, in electron, by amplifier.
     n_threads : int
@@ -165,9 +171,15 @@ class Job:
     states: dict[str, State] = field(default_factory=dict)
     chips: list[Chip] = field(default_factory=list)
     prepared: dict[str, Any] = field(default_factory=dict)
+    steps: Sequence[Step] = ()
+    always: tuple[str, ...] = ()
+    label: str = ""
     amp_levels: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     n_threads: int = 1
+
+    def __post_init__(self) -> None:
+        self.label = self.label or self.task
 
     def warn(self, text: str) -> None:
         """Report something doubtful: a note in the step's record and a `CalacsWarning`."""
@@ -180,7 +192,12 @@ class Step:
     """One calibration step; made by the decorator `step`."""
 
     def __init__(
-        self, function: Callable[..., Result | None], name: str, switch: str | None, refs: tuple[str, ...], with_dummy: bool
+        self,
+        function: Callable[..., Result | None],
+        name: str,
+        switch: str | None,
+        refs: tuple[str, ...],
+        with_dummy: bool,
     ) -> None:
         self.function = function
         self.name = name
@@ -302,16 +319,10 @@ def step(
 
 
 def prepare_steps(job: Job, steps: Sequence[Step], problems: Problems) -> None:
-    """Run the preflight of every step and raise what was found.
-
-    Raises
-    ------
-    CalacsError
-        The one problem, or `PreflightFailed` with all of them.
-    """
+    """Run the preflight of every step; `problems` collects what is found."""
+    job.steps = steps
     for one in steps:
         one.prepare(job, problems)
-    problems.raise_all(job.exposure.name)
 
 
 def execute(job: Job, steps: Sequence[Step], progress: Callable[[str], None] | None = None) -> None:
@@ -320,4 +331,3 @@ def execute(job: Job, steps: Sequence[Step], progress: Callable[[str], None] | N
         if progress is not None:
             progress(f"{job.task}: {one.name}")
         one.run(job)
-

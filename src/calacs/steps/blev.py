@@ -3,7 +3,7 @@
 Units   electron -> electron.
 Refs    OSCNTAB (sections), CCDTAB (default level, read noise).
 Kernel  csrc/blev.c; after SM4 also csrc/biasshift.c, csrc/crosstalk.c, csrc/destripe.c.
-Origin  HSTCAL acsccd/blev_func_main.c (choice of method), doblev.c, findblev.c, blevfit.c, blevdrift.c (classic method).
+Origin  HSTCAL acsccd/blev_func_main.c (choice of method); doblev.c, findblev.c, blevfit.c, blevdrift.c (classic).
 
 Exposures after SM4 that were read with dual-slope integration at gain 2 get the bias-shift correction; full frames
 of that epoch get the stripes removed as well.  All others get the classic fit of a straight line to the overscan.
@@ -194,9 +194,7 @@ def fit_bias_level(
     )
 
 
-def _fit_drift(
-    sci: NDArray[np.float32], dq: NDArray[np.int16], overscan: Overscan, bad_bits: int
-) -> float | None:
+def _fit_drift(sci: NDArray[np.float32], dq: NDArray[np.int16], overscan: Overscan, bad_bits: int) -> float | None:
     """Slope of the bias level along columns, from the virtual overscan; None where there is none."""
     (x0, x1), (y0, y1) = overscan.virtual_x, overscan.virtual_y
     if x1 <= x0 or y1 <= y0 or (y0 <= 0 and y1 <= 0):
@@ -297,7 +295,9 @@ def _classic(job: Job) -> Result:
         default = np.float32(chip.ccd.bias[default_amp]) * np.float32(chip.ccd.gain[default_amp])
         measured, drift = chip.overscan is not None, False
         if chip.overscan is None:
-            job.warn(f"no overscan region for chip {chip.imset.chip}: the bias level of CCDTAB, {default:g}, is subtracted")
+            job.warn(
+                f"no overscan region for chip {chip.imset.chip}: the bias level of CCDTAB, {default:g}, is subtracted"
+            )
             chip.imset.sci -= default
             job.amp_levels[AMPS[default_amp]] = float(default)
             continue
@@ -315,7 +315,9 @@ def _classic(job: Job) -> Result:
                 default=float(default),
             )
             if fit.default:
-                job.warn(f"amplifier {region.amp}: no bias level in the overscan: that of CCDTAB, {default:g}, is subtracted")
+                job.warn(
+                    f"amplifier {region.amp}: no bias level in the overscan: that of CCDTAB, {default:g}, is subtracted"
+                )
             elif fit.n_unusable:
                 job.warn(f"amplifier {region.amp}: {fit.n_unusable} image lines have too few usable overscan pixels")
             levels.append(subtract_bias_level(chip.imset.sci, region, fit))
@@ -351,8 +353,8 @@ def _full_frame(job: Job) -> Result:
     stripes = destripe(lower, upper, n_threads=job.n_threads)
     for amp, level in stripes.level.items():
         job.amp_levels[amp] = job.amp_levels.get(amp, 0.0) + level
-    for chip, (left, right) in zip(job.chips, ("CD", "AB"), strict=True):
-        _set_mean_level(chip, (stripes.level[left] + stripes.level[right]) / 2.0)
+    for chip, amps in zip(job.chips, ("CD", "AB"), strict=True):
+        _set_mean_level(chip, (stripes.level[amps[0]] + stripes.level[amps[1]]) / 2.0)
     history = [
         f"DESTRIPE: number of rows fixed per amp: {stripes.n_fixed}",
         f"DESTRIPE: number of rows skipped per amp: {stripes.n_skipped}",

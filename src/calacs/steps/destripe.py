@@ -8,6 +8,7 @@ Origin  HSTCAL acsccd/blev_funcs_postsm4.c.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def destripe(lower: NDArray[np.float32], upper: NDArray[np.float32], *, n_thread
         What was removed.
     """
     sci = {amp: upper if amp in "AB" else lower for amp in AMPS}
-    measured = run_parallel([lambda amp=amp: core.measure(sci[amp], AMPS.index(amp)) for amp in AMPS], n_threads)
+    measured = run_parallel([partial(core.measure, sci[amp], AMPS.index(amp)) for amp in AMPS], n_threads)
     row_means = np.array([row_mean for _, _, row_mean, _ in measured])
     good = np.array([flags for _, _, _, flags in measured])
 
@@ -66,7 +67,7 @@ def destripe(lower: NDArray[np.float32], upper: NDArray[np.float32], *, n_thread
     # Amplifiers of one chip share memory but no pixel.
     run_parallel(
         [
-            lambda amp=amp, m=m: core.subtract(sci[amp], AMPS.index(amp), m[0], m[1], stripe)
+            partial(core.subtract, sci[amp], AMPS.index(amp), m[0], m[1], stripe)
             for amp, m in zip(AMPS, measured, strict=True)
         ],
         n_threads,

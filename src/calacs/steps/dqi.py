@@ -58,7 +58,9 @@ def dqi(job: Job, runs_by_imset: list[NDArray[np.int32]] | None) -> Result:
         for imset, runs in zip(job.exposure.imsets, runs_by_imset, strict=True):
             flag_bad_pixels(imset, runs)
             if len(runs) == 0:
-                job.warn(f"BPIXTAB has no row for chip {imset.chip}; a flag at the second pixel of the second line stands in")
+                job.warn(
+                    f"BPIXTAB has no row for chip {imset.chip}; a flag at the second pixel of the second line stands in"
+                )
                 # PARITY: the place-holder is meant for the first pixel.
                 header = imset.header["SCI"]
                 row, col = (math.trunc(header.get_float(key, 1.0)) for key in ("LTM2_2", "LTM1_1"))
