@@ -1,0 +1,96 @@
+"""Sink pixels: kernel against its oracle, invariances, bad input."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from calacs._core import sink as core
+from helpers import at_once, read_only, same_bits
+from oracles import sink as oracle
+
+SHAPE = (12, 4)
+CODES = hnp.arrays(np.float32, SHAPE, elements=st.sampled_from([0.0, -1.0, -1.5, -40.0, 5.0, 60.0, 999.0, np.nan]))
+SIGNAL = hnp.arrays(np.float32, SHAPE, elements=st.sampled_from([-3.0, 0.0, 4.0, 5.0, 6.0, 70.0, 2000.0, np.nan]))
+
+
+@given(SIGNAL, hnp.arrays(np.int16, SHAPE), CODES, st.booleans())
+def test_the_kernel_matches_the_oracle(sci, dq, codes, upward):
+    got = dq.copy()
+    n = core.flag(sci, got, codes, upward, 1024)
+    want, want_n = oracle.flag(sci, dq, codes, upward, 1024)
+    assert same_bits(got, want)
+    assert n == want_n
+    assert same_bits(got & dq, dq)
+
+
+@given(SIGNAL, CODES)
+def test_downward_is_upward_in_the_mirror(sci, codes):
+    up, down = np.zeros(SHAPE, np.int16), np.zeros(SHAPE, np.int16)
+    core.flag(sci, up, codes, True, 1024)
+    core.flag(sci[::-1].copy(), down, codes[::-1].copy(), False, 1024)
+    assert same_bits(down[::-1].copy(), up)
+
+
+@given(SIGNAL, CODES, st.permutations(range(4)))
+def test_columns_are_independent(sci, codes, order):
+    plain, shuffled = np.zeros(SHAPE, np.int16), np.zeros(SHAPE, np.int16)
+    core.flag(sci, plain, codes, True, 1024)
+    core.flag(sci[:, order].copy(), shuffled, codes[:, order].copy(), True, 1024)
+    assert same_bits(shuffled, plain[:, order].copy())
+
+
+def test_a_sink_and_its_trail():
+    """Neighbor, sink, and upstream pixels as long as their threshold is above the signal in the sink."""
+    codes = np.array([0, -1, -40, 999, 300, 100, 60, 0, 60], np.float32)[:, None]
+    sci = np.full(codes.shape, 150, np.float32)
+    dq = np.zeros(codes.shape, np.int16)
+    assert core.flag(sci, dq, codes, True, 1024) == 4
+    assert (dq[:, 0] // 1024).tolist() == [0, 1, 1, 1, 1, 0, 0, 0, 0]
+
+
+def test_thresholds_without_a_sink_mean_nothing():
+    dq = np.zeros((3, 1), np.int16)
+    assert core.flag(np.zeros((3, 1), np.float32), dq, np.full((3, 1), 999, np.float32), True, 1024) == 0
+    assert not dq.any()
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 4), (4, 0), (1, 1)])
+def test_small_images(shape):
+    dq = np.zeros(shape, np.int16)
+    assert core.flag(np.zeros(shape, np.float32), dq, np.full(shape, -5, np.float32), True, 1024) == dq.size
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    sci, dq = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.int16)
+    for bad in (
+        (sci[:3], dq, sci),
+        (sci, dq, sci[:3]),
+        (sci.astype(">f4"), dq, sci),
+        (sci, dq, np.ones((12, 8), "f4")[:, ::2]),
+    ):
+        with pytest.raises(ValueError, match="."):
+            core.flag(*bad, True, 1024)
+
+
+def test_inputs_are_not_written_to():
+    sci, codes, dq = read_only(np.ones(SHAPE, np.float32), np.full(SHAPE, -2, np.float32), np.zeros(SHAPE, np.int16))
+    core.flag(sci, dq.copy(), codes, True, 1024)
+    with pytest.raises(ValueError, match="read-only"):
+        core.flag(sci, dq, codes, True, 1024)
+
+
+@pytest.mark.parametrize("n_thread", [1, 2, 7])
+def test_many_calls_at_once_agree(n_thread):
+    rng = np.random.default_rng(0)
+    sci = rng.normal(50, 40, (60, 50)).astype(np.float32)
+    codes = rng.choice([0, 0, -1, -30, 60, 999], sci.shape).astype(np.float32)
+
+    def call():
+        dq = np.zeros(sci.shape, np.int16)
+        core.flag(sci, dq, codes, False, 1024)
+        return dq
+
+    want, _ = oracle.flag(sci, np.zeros(sci.shape, np.int16), codes, False, 1024)
+    assert all(same_bits(got, want) for got in at_once(n_thread, call))
