@@ -742,3 +742,21 @@ def test_association_requests():
         sim.simulate_association("MOSAIC")
     with pytest.raises(ValueError, match="exposure times"):
         sim.simulate_association("CR-SPLIT", n_exposure=2, exptime=[1.0])
+
+
+def test_needed_references(sets, tmp_path):
+    exposure = sim.simulate("HRC", references=sets["HRC"], exptime=5.0)
+    needed = {"CCDTAB", "OSCNTAB", "BPIXTAB", "IMPHTTAB", "BIASFILE", "SATUFILE", "DARKFILE", "PFLTFILE"}
+    paths = exposure.write_references(tmp_path)
+    assert set(paths) == needed == set(exposure.needed_references())
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths.values()}
+    assert exposure.write_references(tmp_path) == paths
+    counts = sim.simulate("SBC", references=sets["SBC"], exptime=5.0)
+    assert set(counts.needed_references()) == {"BPIXTAB", "IMPHTTAB", "MLINTAB", "PFLTFILE"}
+
+
+def test_threads_change_nothing(sets):
+    options = {"seed": 2, "references": sets["WFC"], "effects": {"poisson", "read_noise"}, "exptime": 10.0}
+    one, two = sim.simulate("WFC", **options), sim.simulate("WFC", **options, n_threads=2)
+    for first, second in zip(one.raw, two.raw, strict=True):
+        assert_array_equal(first, second)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -154,6 +155,45 @@ class Simulation:
         if spt:
             files.write(target / f"{self.rootname}_spt.fits", _support(self), overwrite=overwrite)
         return files.write(target / self.filename, self._hdus, overwrite=overwrite)
+
+    def needed_references(self) -> tuple[str, ...]:
+        """Return the header keywords of the reference files that the steps to be performed read."""
+        perform = {key for key, value in self.values.items() if value == "PERFORM"}
+        wanted = {"CCDTAB", "OSCNTAB", "BPIXTAB", "IMPHTTAB"}
+        for switch, keywords in _STEP_REFERENCES.items():
+            if switch in perform:
+                wanted.update(keywords)
+        return tuple(key for key in self.references.names if key in wanted and self.values.get(key, "N/A") != "N/A")
+
+    def write_references(self, folder: str | os.PathLike[str]) -> dict[str, Path]:
+        """Write the reference files that the exposure needs and that are not in `folder` yet.
+
+        Returns
+        -------
+        dict
+            Header keyword to path, of all that it needs.
+        """
+        target = Path(folder)
+        paths = {key: target / self.references.names[key] for key in self.needed_references()}
+        self.references.write(target, [key for key, path in paths.items() if not path.exists()])
+        return paths
+
+
+# PCTECORR needs both darks: flt is made with one, flc with the other.
+_STEP_REFERENCES: Mapping[str, tuple[str, ...]] = {
+    "ATODCORR": ("ATODTAB",),
+    "BIASCORR": ("BIASFILE", "SATUFILE"),
+    "SINKCORR": ("SNKCFILE",),
+    "FLSHCORR": ("FLSHFILE",),
+    "SHADCORR": ("SHADFILE",),
+    "PCTECORR": ("PCTETAB", "DRKCFILE"),
+    "DARKCORR": ("DARKFILE",),
+    "FLATCORR": ("PFLTFILE", "DFLTFILE", "CFLTFILE", "SPOTTAB"),
+    "CRCORR": ("CRREJTAB",),
+    "RPTCORR": ("CRREJTAB",),
+    "GLINCORR": ("MLINTAB",),
+    "LFLGCORR": ("MLINTAB",),
+}
 
 
 def _image_set(simulation: Simulation, frame: Readout, data: NDArray[np.uint16]) -> list[Hdu]:
@@ -314,7 +354,7 @@ def simulate(
     keywords : mapping, optional
         Primary header values that replace all others; None removes a keyword.
     n_threads : int
-        Threads of the charge transfer; the result does not depend on them.
+        Threads to use; the result does not depend on them.
 
     Returns
     -------
@@ -364,32 +404,24 @@ def simulate(
         overhead = own["overhead_flashed"] if duration > 0 else own["overhead_unflashed"]
     dark_time = header_time + overhead if detector != "SBC" else exptime
 
-    raw: list[NDArray[np.uint16]] = []
-    truth: list[Truth] = []
-    rate_total = 0.0
-    for frame in frames:
+    def expose(frame: Readout) -> tuple[NDArray[np.uint16], Truth, float]:
         expected = sky.render(frame, place("scene", frame.chip), offset)
         expected *= np.float32(exptime)
         mean = _collect(expected, frame, refs, on, exptime=exptime, dark_time=dark_time, flash=duration, mjd=start)
         if detector == "SBC":
-            rate = float(mean.sum(dtype=float)) / exptime if exptime else 0.0
-            if "nonlinearity" in on:
-                loss = np.exp(-CONSTANTS["sbc"]["tau"] * rate)
-                mean *= np.float32(loss)
-                rate *= loss
-            rate_total = rate
-            counts = random("poisson").poisson(mean) if "poisson" in on else np.rint(mean)
-            raw.append(np.minimum(counts, 65535).astype(np.uint16))
-            blank = np.zeros(frame.shape, bool)
-            none = np.zeros(frame.shape, np.float32)
-            truth.append(Truth(expected, none, mean, blank, raw[-1] == 65535, blank, {}))
-            continue
+            return _count(mean, expected, on, random, exptime)
         data, real = _read(
             mean, expected, frame, refs, on, random,
             gain=gain, mjd=start, time=exptime + duration, modern=modern, shifted=shifted, n_threads=n_threads,
         )  # fmt: skip
-        raw.append(data)
-        truth.append(real)
+        return data, real, 0.0
+
+    if n_threads > 1 and len(frames) > 1:
+        with ThreadPoolExecutor(len(frames)) as pool:
+            parts = list(pool.map(expose, frames))
+    else:
+        parts = [expose(frame) for frame in frames]
+    raw, truth, rates = zip(*parts, strict=True)
 
     values = _primary_values(
         detector, root, frames[0], on, refs,
@@ -397,7 +429,7 @@ def simulate(
         filters=filters, folder=reference_folder,
     )  # fmt: skip
     values |= dict(keywords or {})
-    return Simulation(root, detector, on, frames, tuple(raw), tuple(truth), values, dark_time, rate_total, refs)
+    return Simulation(root, detector, on, frames, raw, truth, values, dark_time, sum(rates), refs)
 
 
 def _collect(
@@ -429,6 +461,22 @@ def _collect(
     if flash > 0:
         mean += refs.image("FLSHFILE", frame.chip).sci[where] * np.float32(flash)
     return mean
+
+
+def _count(
+    mean: Float, expected: Float, on: frozenset[str], random: _Streams, exptime: float
+) -> tuple[NDArray[np.uint16], Truth, float]:
+    """Return the raw image of the photon counter, its truth, and the global count rate."""
+    rate = float(mean.sum(dtype=float)) / exptime if exptime else 0.0
+    if "nonlinearity" in on:
+        loss = float(np.exp(-CONSTANTS["sbc"]["tau"] * rate))
+        mean *= np.float32(loss)
+        rate *= loss
+    counts = random("poisson").poisson(mean) if "poisson" in on else np.rint(mean)
+    limit = CONSTANTS["atod"]["saturation"]
+    data = np.minimum(counts, limit).astype(np.uint16)
+    blank = np.zeros(mean.shape, bool)
+    return data, Truth(expected, np.zeros_like(mean), mean, blank, data == limit, blank, {}), rate
 
 
 def _shifted_spots(refs: ReferenceSet, mjd: float) -> Float:
