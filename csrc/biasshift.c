@@ -1,4 +1,6 @@
 /* Memory of the pre-amplifier in the bias level of WFC images read with dual-slope integration. */
+#include <stdlib.h>
+
 #include "internal.h"
 
 /* Timing of the readout and properties of the signal chains of amplifiers A to D: HSTCAL acsccd/blev_funcs_postsm4.c. */
@@ -11,9 +13,9 @@ static const double DC_RATIO = 0.3;
 /* Overscan pixels that tell the bias level: no signal of the sky precedes them for a long time. */
 enum { SQUARE_ROW = 2057, SQUARE_COL = 13, SQUARE = 10 };
 
-static double square_mean(const double *sum)
+static double square_mean(double sum)
 {
-    return *sum / (double)(SQUARE * SQUARE);
+    return sum / (double)(SQUARE * SQUARE);
 }
 
 /* Constants of one amplifier's model. */
@@ -34,10 +36,38 @@ static inline double corrected(const chain *c, double g, double level, double ne
     return (g - c->sensitivity * next) - (10.0 / 22.0) * (next - level);
 }
 
+/* Correct up to ROWS rows: their recursions do not depend on one another, which keeps the processor busy. */
+enum { ROWS = 4 };
+
+static void correct_rows(const chain *c, float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, int amp,
+                         ptrdiff_t row, const double *start, double level)
+{
+    float *pixel[ROWS];
+    double state[ROWS];
+    ptrdiff_t step = 1;
+    int n = 0;
+
+    for (; n < ROWS && row + n < n_row; n++) {
+        cal_view_row view = cal_view(n_row, n_col, amp, row + n);
+        pixel[n] = sci + view.first;
+        state[n] = start[row + n];
+        step = view.step;
+    }
+    for (ptrdiff_t col = 0; col < n_amp_col; col++) {
+        for (int i = 0; i < n; i++) {
+            double g = (double)pixel[i][col * step];
+            double next = next_level(c, g, state[i]);
+
+            pixel[i][col * step] = (float)(corrected(c, g, state[i], next) - level);
+            state[i] = next;
+        }
+    }
+}
+
 int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, int amp, double level[2])
 {
     const ptrdiff_t n_gap = (ptrdiff_t)(SERIAL_FREQUENCY * PARALLEL_SHIFT + 0.5);
-    double sum = 0.0, before, after, state;
+    double sum = 0.0, before, after, state, *start;
     chain c;
 
     if (amp < 0 || amp > 3) return CAL_BAD_VALUE;
@@ -48,37 +78,36 @@ int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_
         for (ptrdiff_t col = SQUARE_COL; col < SQUARE_COL + SQUARE; col++)
             sum += (double)sci[view.first + col * view.step];
     }
-    before = square_mean(&sum);
+    before = square_mean(sum);
 
     c.factor = 1.0 - exp(-1.0 / (TIME_CONSTANT[amp] * SERIAL_FREQUENCY));
     c.keep = 1.0 - c.factor;
     c.sensitivity = SENSITIVITY[amp];
 
     /* The level that is subtracted at last is that of the corrected square near the end of the readout: the first pass
-     * finds it, the second one repeats the recursion and stores the result, without a copy of the image in double. */
-    after = 0.0;
-    for (int pass = 0; pass < 2; pass++) {
-        state = before * DC_RATIO;
-        sum = 0.0;
-        for (ptrdiff_t row = 0; row < (pass == 0 ? SQUARE_ROW + SQUARE : n_row); row++) {
-            cal_view_row view = cal_view(n_row, n_col, amp, row);
-            float *pixel = sci + view.first;
-            int in_square = row >= SQUARE_ROW && row < SQUARE_ROW + SQUARE;
+     * finds it, and the state at the begin of each row, from which the second one takes several rows at a time. */
+    start = malloc((size_t)n_row * sizeof *start);
+    if (start == NULL) return CAL_NO_MEMORY;
+    state = before * DC_RATIO;
+    sum = 0.0;
+    for (ptrdiff_t row = 0; row < n_row; row++) {
+        cal_view_row view = cal_view(n_row, n_col, amp, row);
+        const float *pixel = sci + view.first;
+        int in_square = row >= SQUARE_ROW && row < SQUARE_ROW + SQUARE;
 
-            for (ptrdiff_t col = 0; col < n_amp_col; col++, pixel += view.step) {
-                double g = (double)*pixel;
-                double next = next_level(&c, g, state);
+        start[row] = state;
+        for (ptrdiff_t col = 0; col < n_amp_col; col++, pixel += view.step) {
+            double next = next_level(&c, (double)*pixel, state);
 
-                if (pass == 1)
-                    *pixel = (float)(corrected(&c, g, state, next) - after);
-                else if (in_square && col >= SQUARE_COL && col < SQUARE_COL + SQUARE)
-                    sum += corrected(&c, g, state, next);
-                state = next;
-            }
-            for (ptrdiff_t gap = 0; gap < n_gap; gap++) state = next_level(&c, before, state);
+            if (in_square && col >= SQUARE_COL && col < SQUARE_COL + SQUARE)
+                sum += corrected(&c, (double)*pixel, state, next);
+            state = next;
         }
-        if (pass == 0) after = square_mean(&sum);
+        for (ptrdiff_t gap = 0; gap < n_gap; gap++) state = next_level(&c, before, state);
     }
+    after = square_mean(sum);
+    for (ptrdiff_t row = 0; row < n_row; row += ROWS) correct_rows(&c, sci, n_row, n_col, n_amp_col, amp, row, start, after);
+    free(start);
     level[0] = before;
     level[1] = after;
     return CAL_OK;

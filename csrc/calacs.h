@@ -262,7 +262,7 @@ int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col,
  * Given     sci float[n_row][n_col] (electron): WFC image read with dual-slope integration, untrimmed;
  *           n_amp_col, amp: the amplifier's view; n_row must be at least CAL_BIASSHIFT_ROWS
  * Returned  sci: corrected;  level double[2] (electron): bias level before and after the correction
- * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (amp)
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (amp), CAL_NO_MEMORY
  * Notes     In double, rounded once.  The signal chain's AC coupling makes the level of a pixel depend on the pixels
  *           read before it, the pauses between rows included.  Model and constants: HSTCAL
  *           acsccd/blev_funcs_postsm4.c; D. Golimowski et al., ACS instrument science report 2012-02 (ACS ISR 12-02).
@@ -311,10 +311,10 @@ int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp,
 /* ---- dqi: data-quality flags of single pixels --------------------------------------------------- */
 
 /* cal_dqi_flag_above -- flag pixels at or above a level.
- * Given     sci const float[n] (any unit);  dq int16_t[n];  level double;  flag int16_t
- * Returned  dq: flag added where sci >= level
+ * Given     sci const float[n] (any unit);  dq int16_t[n];  level float;  flag int16_t
+ * Returned  dq: flag added where sci >= level;  (value) ptrdiff_t : number of these pixels
  */
-void cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, double level, int16_t flag);
+ptrdiff_t cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, float level, int16_t flag);
 
 /* cal_dqi_flag_runs -- flag runs of bad pixels.
  * Given     dq int16_t[n_row][n_col];  run const int32_t[n_run][5]: PIX1, PIX2 (one-based start along x and y in the frame
@@ -331,11 +331,12 @@ int cal_dqi_flag_runs(int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, const int32
 /* cal_satur_flag -- flag pixels above a saturation image.
  * Given     sci const float[n_row][n_col];  dq int16_t[n_row][n_col];  level const float[n_row][n_col] (unit of sci);
  *           row_first, row_last, col_first, col_last: part to look at, half-open;  flag int16_t
- * Returned  dq: flag added where sci > level
+ * Returned  dq: flag added where sci > level;  n_flagged ptrdiff_t *: number of these pixels
  * Status    CAL_OK, CAL_BAD_SIZE
  */
 int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t n_row, ptrdiff_t n_col,
-                   ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag);
+                   ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag,
+                   ptrdiff_t *n_flagged);
 
 /* ---- sink: sink pixels and the pixels they spoil ------------------------------------------------ */
 
@@ -360,6 +361,15 @@ typedef struct {
 } cal_quadrants;
 
 /* ---- imarith: image arithmetic with error propagation ------------------------------------------- */
+
+/* cal_imarith_crop -- move a part of an image to the front of its memory.
+ * Given     image unsigned char[n_row][n_byte]: rows of n_byte bytes;  row_first, row_last: rows to keep, half-open;
+ *           byte_first, byte_last: bytes of each row to keep, half-open
+ * Returned  image: the first (row_last - row_first) (byte_last - byte_first) bytes are the part, without gaps
+ * Status    CAL_OK, CAL_BAD_SIZE
+ */
+int cal_imarith_crop(unsigned char *image, ptrdiff_t n_row, ptrdiff_t n_byte, ptrdiff_t row_first, ptrdiff_t row_last,
+                     ptrdiff_t byte_first, ptrdiff_t byte_last);
 
 /* cal_imarith_gain -- multiply SCI and ERR by the gain of each quadrant, in float.
  * Given     sci, err float[n_row][n_col] (DN);  gain const cal_quadrants * (electron/DN)

@@ -1,9 +1,17 @@
 /* Data-quality flags of single pixels. */
 #include "internal.h"
 
-void cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, double level, int16_t flag)
+ptrdiff_t cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, float level, int16_t flag)
 {
-    for (ptrdiff_t i = 0; i < n; i++) dq[i] = (int16_t)(dq[i] | ((double)sci[i] >= level ? flag : 0));
+    ptrdiff_t n_flagged = 0;
+
+    for (ptrdiff_t i = 0; i < n; i++) {
+        if (sci[i] >= level) {
+            dq[i] = (int16_t)(dq[i] | flag);
+            n_flagged++;
+        }
+    }
+    return n_flagged;
 }
 
 static ptrdiff_t clip_to(ptrdiff_t value, ptrdiff_t low, ptrdiff_t high)

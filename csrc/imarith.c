@@ -1,5 +1,18 @@
 /* Image arithmetic with error propagation. */
+#include <string.h>
+
 #include "internal.h"
+
+int cal_imarith_crop(unsigned char *image, ptrdiff_t n_row, ptrdiff_t n_byte, ptrdiff_t row_first, ptrdiff_t row_last,
+                     ptrdiff_t byte_first, ptrdiff_t byte_last)
+{
+    const ptrdiff_t width = byte_last - byte_first;
+
+    if (!cal_inside(row_first, row_last, n_row) || !cal_inside(byte_first, byte_last, n_byte)) return CAL_BAD_SIZE;
+    for (ptrdiff_t row = row_first; row < row_last; row++)
+        memmove(image + (row - row_first) * width, image + row * n_byte + byte_first, (size_t)width);
+    return CAL_OK;
+}
 
 int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain)
 {

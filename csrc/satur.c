@@ -2,11 +2,18 @@
 #include "internal.h"
 
 int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t n_row, ptrdiff_t n_col,
-                   ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag)
+                   ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag,
+                   ptrdiff_t *n_flagged)
 {
+    *n_flagged = 0;
     if (!cal_inside(row_first, row_last, n_row) || !cal_inside(col_first, col_last, n_col)) return CAL_BAD_SIZE;
-    for (ptrdiff_t row = row_first; row < row_last; row++)
-        for (ptrdiff_t i = row * n_col + col_first; i < row * n_col + col_last; i++)
-            dq[i] = (int16_t)(dq[i] | (sci[i] > level[i] ? flag : 0));
+    for (ptrdiff_t row = row_first; row < row_last; row++) {
+        for (ptrdiff_t i = row * n_col + col_first; i < row * n_col + col_last; i++) {
+            if (sci[i] > level[i]) {
+                dq[i] = (int16_t)(dq[i] | flag);
+                *n_flagged += 1;
+            }
+        }
+    }
     return CAL_OK;
 }

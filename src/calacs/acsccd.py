@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calacs import fits, reftables
+from calacs._core import imarith
 from calacs.detector import trimmed_shape
 from calacs.door import FileDoor
 from calacs.errors import NothingToDo
@@ -176,12 +178,15 @@ def prepare(
     collected = problems or Problems()
     with collected:
         ccdtab = refs.require("CCDTAB")
+    with collected:
         oscntab = refs.require("OSCNTAB")
         if oscntab.dummy:
             # PARITY: a dummy OSCNTAB turns BLEVCORR from OMIT to "skipped" as well.
             states["BLEVCORR"] = State.DUMMY
-        for imset in exposure.imsets:
-            job.chips.append(_choose_rows(job, imset, ccdtab.table, oscntab.table))
+    if not collected.found:
+        with collected:
+            for imset in exposure.imsets:
+                job.chips.append(_choose_rows(job, imset, ccdtab.table, oscntab.table))
     if states["ATODCORR"] is State.PERFORM:
         # The conversion is never applied, but its table must exist.
         with collected:
@@ -190,8 +195,7 @@ def prepare(
     if states["BIASCORR"] is State.PERFORM:
         with collected:
             refs.require("SATUFILE")
-    if len(job.chips) == len(exposure.imsets):
-        prepare_steps(job, STEPS, collected)
+    prepare_steps(job, STEPS, collected, lookups=len(job.chips) == len(exposure.imsets))
     if problems is None:
         collected.raise_all(exposure.name)
     if State.PERFORM not in states.values():
@@ -260,6 +264,14 @@ def trim(chip: Chip) -> None:
     for plane in ("sci", "err", "dq"):
         setattr(imset, plane, np.ascontiguousarray(getattr(imset, plane)[bottom : n_row - top, left : n_col - right]))
     shift_origin(imset, left, bottom)
+
+
+def crop(plane: NDArray[Any], rows: tuple[int, int], cols: tuple[int, int]) -> NDArray[Any]:
+    """Keep a part of a plane, in its own memory: what was the plane must not be used any more."""
+    size = plane.itemsize
+    imarith.crop(plane.view(np.uint8), rows, (cols[0] * size, cols[1] * size))
+    shape = rows[1] - rows[0], cols[1] - cols[0]
+    return plane.reshape(-1)[: shape[0] * shape[1]].reshape(shape)
 
 
 def shift_origin(imset: ImSet, left: int, bottom: int) -> None:

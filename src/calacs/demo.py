@@ -29,9 +29,7 @@ EXPOSURES: tuple[tuple[str, dict[str, Any]], ...] = (
 """What is simulated: a title, and arguments of `calacs.sim.simulate`."""
 
 
-def run_demo(
-    folder: Path, *, n_threads: int = 0, seed: int = 1, say: Callable[[str], None] = print
-) -> int:
+def run_demo(folder: Path, *, n_threads: int = 0, seed: int = 1, say: Callable[[str], None] = print) -> int:
     """Simulate, calibrate and compare; return 0 if every product agrees with the truth.
 
     Parameters
@@ -81,11 +79,19 @@ def run_demo(
                 error, scatter, n_pixel = compare(read_exposure(product), exposure.truth)
                 agree &= abs(error) < 1.0 and 0.8 < scatter < 1.2
                 rows.append(
-                    (path.name, title, product.name, f"{seconds:.1f}", f"{n_pixel}", f"{error:+.3f} e-", f"{scatter:.3f}")
+                    (
+                        path.name,
+                        title,
+                        product.name,
+                        f"{seconds:.1f}",
+                        f"{n_pixel}",
+                        f"{error:+.3f} e-",
+                        f"{scatter:.3f}",
+                    )
                 )
     say(format_table(rows))
     say(
-        "\nmedian error: median of product - truth; scatter / sigma: of (product - truth) / ERR, 1 where the errors are right;\n"
+        "\nmedian error: median of product - truth; scatter / sigma: of (product - truth) / ERR, 1 where errors are right;\n"
         "both over unflagged pixels that no cosmic ray hit.  The products are "
         + ("as they should be." if agree else "NOT as they should be.")
     )

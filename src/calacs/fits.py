@@ -14,12 +14,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import mmap
 import os
 import tempfile
+import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,8 +33,51 @@ from calacs.header import CARD, Header, Value
 
 BLOCK = 2880
 _DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
-_MEMORY_DTYPES = {"SCI": np.float32, "ERR": np.float32, "DQ": np.int16}
-_WRITE_ROWS = 256
+BLOCK_ROWS = 64
+"""Rows that are read, converted or written at a time: what stays in a processor's cache."""
+
+
+class _Bytes:
+    """Bytes of a file that are read on demand, by several threads if need be; or bytes in memory."""
+
+    def __init__(self, source: IO[bytes] | bytes | memoryview) -> None:
+        self._lock = threading.Lock()
+        self._file = None if isinstance(source, (bytes, memoryview)) else source
+        self._memory = memoryview(source) if isinstance(source, (bytes, memoryview)) else None
+        self.size = len(self._memory) if self._memory is not None else os.fstat(source.fileno()).st_size  # type: ignore[union-attr]
+
+    def read_into(self, start: int, target: NDArray[Any]) -> None:
+        """Fill a contiguous array with the bytes from `start` on."""
+        view = memoryview(target.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
+        if self._memory is not None:
+            view[:] = self._memory[start : start + len(view)]
+            return
+        assert self._file is not None
+        with self._lock:
+            self._file.seek(start)
+            n_read = self._file.readinto(view)  # type: ignore[attr-defined]
+        if n_read != len(view):
+            raise FileNotReadable(f"{self._file.name}: the file became shorter while it was read")
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return bytes."""
+        target = np.empty(max(min(size, self.size - start), 0), np.uint8)
+        self.read_into(start, target)
+        return target.tobytes()
+
+
+class _StoredPixels:
+    """Big-endian pixels in a file, read by rows."""
+
+    def __init__(self, source: _Bytes, dtype: np.dtype[Any], shape: tuple[int, int], start: int) -> None:
+        self._source, self.dtype, self.shape, self._start = source, dtype, shape, start
+
+    def __getitem__(self, part: tuple[slice, slice]) -> NDArray[Any]:
+        first, last, _ = part[0].indices(self.shape[0])
+        target = np.empty((max(last - first, 0), self.shape[1]), self.dtype)
+        if target.size:
+            self._source.read_into(self._start + first * self.shape[1] * self.dtype.itemsize, target)
+        return target[:, part[1]]
 
 
 @dataclass(slots=True)
@@ -54,9 +98,14 @@ class Plane:
     header: Header
     shape: tuple[int, int]
     constant: float | None
-    _pixels: NDArray[Any] | None = None
+    _pixels: _StoredPixels | NDArray[Any] | None = None
     _scale: float = 1.0
     _zero: float = 0.0
+
+    @property
+    def dtype(self) -> type[np.float32] | type[np.int16]:
+        """Type of the pixels in memory."""
+        return np.int16 if self.name == "DQ" else np.float32
 
     def read(self, rows: slice = slice(None), cols: slice = slice(None)) -> NDArray[Any]:
         """Pixels as float32 (SCI, ERR) or int16 (DQ): C order, native bytes, writable, BSCALE and BZERO applied.
@@ -66,28 +115,35 @@ class Plane:
         rows, cols : slice
             Part to read.
         """
-        dtype = _MEMORY_DTYPES.get(self.name, np.float32)
+        n_row, n_col = (len(range(*part.indices(n))) for part, n in zip((rows, cols), self.shape, strict=True))
+        if self.constant == 0.0:
+            return np.zeros((n_row, n_col), self.dtype)  # pages that are never written cost nothing
+        target = np.empty((n_row, n_col), self.dtype)
+        for first in range(0, n_row, BLOCK_ROWS):
+            self.read_into(target[first : first + BLOCK_ROWS], rows.indices(self.shape[0])[0] + first, cols)
+        return target
+
+    def read_into(self, target: NDArray[Any], row: int, cols: slice = slice(None)) -> None:
+        """Fill an array with the pixels from a row on."""
         if self._pixels is None:
-            shape = [len(range(*part.indices(n))) for part, n in zip((rows, cols), self.shape, strict=True)]
-            return np.full(shape, self.constant, dtype)
-        stored = self._pixels[rows, cols]
-        values: NDArray[Any]
+            target[...] = self.constant
+            return
+        stored = self._pixels[slice(row, row + len(target)), cols]
+        values: NDArray[Any] = stored
         if stored.dtype.kind == "i" and stored.dtype.itemsize == 2 and (self._scale, self._zero) == (1.0, 32768.0):
-            values = stored.view(">u2") ^ np.uint16(0x8000)
-        elif (self._scale, self._zero) == (1.0, 0.0):
-            values = stored
-        else:
+            values = stored.view(stored.dtype.str.replace("i", "u")) ^ np.uint16(0x8000)
+        elif (self._scale, self._zero) != (1.0, 0.0):
             values = stored * np.float64(self._scale) + np.float64(self._zero)
-        if dtype is np.int16 and values.dtype.kind != "i":
+        if self.dtype is np.int16 and (values.dtype.kind != "i" or values.dtype.itemsize > 2):
             self._check_range(values)
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.array(values, dtype, order="C")
+            np.copyto(target, values, casting="unsafe")
 
     def _check_range(self, values: NDArray[Any]) -> None:
         if values.size and not (values.min() >= -32768 and values.max() <= 32767):
             raise HeaderProblem(
-                f"{self.header.where}: data-quality values from {values.min()} to {values.max()} do not fit 16 signed bits; "
-                "store the flags as signed 16-bit integers"
+                f"{self.header.where}: data-quality values from {values.min()} to {values.max()} do not fit 16 signed "
+                "bits; store the flags as signed 16-bit integers"
             )
 
 
@@ -99,7 +155,6 @@ class ImageFile:
     planes: dict[tuple[str, int], Plane]
     path: Path | None = None
     source: str = "file"
-    _kept: Any = field(default=None, repr=False)
 
     def plane(self, name: str, extver: int) -> Plane:
         """Find an extension; FileNotReadable where there is none."""
@@ -142,53 +197,54 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
         The file is missing, truncated or not FITS.
     """
     path = Path(path)
-    buffer = _buffer(path)
+    source = _open_bytes(path)
     primary: Header | None = None
     planes: dict[tuple[str, int], Plane] = {}
     position = 0
-    while position + BLOCK <= len(buffer):
-        if position and buffer[position : position + 8] != b"XTENSION":
+    while position + BLOCK <= source.size:
+        if position and source.read(position, 8) != b"XTENSION":
             break  # special records or padding after the last unit
-        cards, start = _scan_header(buffer, position, path)
+        cards, start = _scan_header(source, position, path)
         facts = Header.facts(cards)
         if primary is None:
             primary = Header(cards, where=path.name)
         elif facts.get("ZIMAGE") is True:
             return _open_compressed(path)
         size = _data_size(facts)
-        if start + size > len(buffer):
+        if start + size > source.size:
             raise FileNotReadable(
-                f"{path}: truncated: the file has {len(buffer)} bytes, its headers announce {start + size}; get the file again"
+                f"{path}: truncated: the file has {source.size} bytes, its headers announce {start + size}; get the file again"
             )
         if position:
-            _add_plane(planes, cards, facts, buffer, start, path)
+            _add_plane(planes, cards, facts, source, start, path)
         position = start + -(-size // BLOCK) * BLOCK
     if primary is None:
-        raise FileNotReadable(f"{path}: not a FITS file: it has only {len(buffer)} bytes")
-    return ImageFile(primary, planes, path, str(path), buffer)
+        raise FileNotReadable(f"{path}: not a FITS file: it has only {source.size} bytes")
+    return ImageFile(primary, planes, path, str(path))
 
 
-def _buffer(path: Path) -> Any:
+def _open_bytes(path: Path) -> _Bytes:
     try:
-        with open(path, "rb") as file:
-            magic = file.read(2)
+        file = open(path, "rb", buffering=0)  # noqa: SIM115  closed with the last plane that refers to it
+        magic = file.read(2)
+        if magic == b"":
+            raise FileNotReadable(f"{path}: the file is empty")
+        if magic == b"\x1f\x8b":
             file.seek(0)
-            if magic == b"\x1f\x8b":
-                return memoryview(gzip.GzipFile(fileobj=file).read())
-            if magic == b"":
-                raise FileNotReadable(f"{path}: the file is empty")
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            with file, gzip.GzipFile(fileobj=file) as unpacked:
+                return _Bytes(unpacked.read())
+        return _Bytes(file)
     except FileNotFoundError:
         raise FileNotReadable(f"{path}: no such file; check the name and the folder") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise FileNotReadable(f"{path}: cannot be read: {error}") from error
 
 
-def _scan_header(buffer: Any, position: int, path: Path) -> tuple[list[str], int]:
+def _scan_header(source: _Bytes, position: int, path: Path) -> tuple[list[str], int]:
     """Cards up to END, and where the data start."""
     cards: list[str] = []
-    while position + BLOCK <= len(buffer):
-        text = bytes(buffer[position : position + BLOCK]).decode("latin-1")
+    while position + BLOCK <= source.size:
+        text = source.read(position, BLOCK).decode("latin-1")
         position += BLOCK
         for i in range(0, BLOCK, CARD):
             card = text[i : i + CARD]
@@ -211,7 +267,12 @@ def _data_size(facts: dict[str, Value]) -> int:
 
 
 def _add_plane(
-    planes: dict[tuple[str, int], Plane], cards: list[str], facts: dict[str, Value], buffer: Any, start: int, path: Path
+    planes: dict[tuple[str, int], Plane],
+    cards: list[str],
+    facts: dict[str, Value],
+    source: _Bytes,
+    start: int,
+    path: Path,
 ) -> None:
     if str(facts.get("XTENSION", "")) != "IMAGE":
         return
@@ -225,8 +286,7 @@ def _add_plane(
     else:
         axes = [int(facts[f"NAXIS{axis}"]) for axis in range(n_axis, 0, -1)]
         shape = (int(np.prod(axes[:-1])), axes[-1])
-        dtype = np.dtype(_DTYPES[int(facts["BITPIX"])])
-        pixels = np.frombuffer(buffer, dtype, shape[0] * shape[1], start).reshape(shape)
+        pixels = _StoredPixels(source, np.dtype(_DTYPES[int(facts["BITPIX"])]), shape, start)
         scale, zero = float(facts.get("BSCALE", 1.0)), float(facts.get("BZERO", 0.0))
         plane = Plane(name, header, shape, None, pixels, scale, zero)
     planes.setdefault((name, extver), plane)
@@ -461,8 +521,8 @@ def _write_units(exposure: Exposure, file: IO[bytes]) -> None:
 
 def _write_pixels(pixels: NDArray[Any], file: IO[bytes]) -> None:
     big_endian = pixels.dtype.newbyteorder(">")
-    for row in range(0, pixels.shape[0], _WRITE_ROWS):
-        file.write(np.ascontiguousarray(pixels[row : row + _WRITE_ROWS], big_endian).data)
+    for row in range(0, pixels.shape[0], BLOCK_ROWS):
+        file.write(np.ascontiguousarray(pixels[row : row + BLOCK_ROWS], big_endian).data)
     file.write(bytes(-pixels.nbytes % BLOCK))
 
 
@@ -619,7 +679,8 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str) -> N
     """
     from astropy.io import fits as astropy_fits
 
-    data = bytearray(_buffer(path))
+    source = _open_bytes(path)
+    data = bytearray(source.read(0, source.size))
     with astropy_fits.open(io.BytesIO(bytes(data))) as hdus:
         table = hdus[1]
         name = next(name for name in table.columns.names if name.upper() == column)
@@ -631,7 +692,7 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str) -> N
     for row in rows:
         first = start + row * width + offset
         data[first : first + cell.itemsize] = true.ljust(cell.itemsize)
-    cards, end = _scan_header(data, 0, path)
+    cards, end = _scan_header(source, 0, path)
     changed = Header((), where=path.name)
     changed.replace_cards(cards)
     changed.set(keyword, True)
@@ -651,12 +712,12 @@ def copy_renamed(source: Path, target: Path, *, clobber: bool = False) -> Path:
     from calacs.names import filename_keyword
 
     refuse_existing(target, clobber=clobber)
-    data = _buffer(source)
-    cards, end = _scan_header(data, 0, source)
+    content = _open_bytes(source)
+    cards, end = _scan_header(content, 0, source)
     header = Header((), where=source.name)
     header.replace_cards(cards)
     header.set("FILENAME", filename_keyword(target.name), "name of file")
     with replacing(target) as file:
         file.write(_header_bytes((), header))
-        file.write(data[end:])
+        file.write(content.read(end, content.size))
     return target

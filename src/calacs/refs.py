@@ -7,7 +7,7 @@ path or an `astropy.io.fits.HDUList`.  Each is opened and checked before the fir
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -226,15 +226,38 @@ class Section:
     alignment: Alignment
     shape: tuple[int, int]
 
+    @property
+    def _cols(self) -> slice:
+        return slice(self.alignment.x, self.alignment.x + self.shape[1])
+
     def read(self, plane: str) -> NDArray[Any]:
         """Pixels of "SCI", "ERR" or "DQ" under the science image."""
         rows = slice(self.alignment.y, self.alignment.y + self.shape[0])
-        cols = slice(self.alignment.x, self.alignment.x + self.shape[1])
-        return self.image.plane(plane, self.extver).read(rows, cols)
+        return self.image.plane(plane, self.extver).read(rows, self._cols)
 
-    def read_all(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int16]]:
-        """SCI, ERR and DQ under the science image."""
-        return self.read("SCI"), self.read("ERR"), self.read("DQ")
+    def blocks(self, *planes: str) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+        """Go through the image by blocks of rows.
+
+        Parameters
+        ----------
+        *planes : str
+            "SCI", "ERR", "DQ".
+
+        Yields
+        ------
+        rows : slice
+            Rows of the science image.
+        pixels : list of ndarray
+            The planes under these rows; the arrays are used again for the next block.
+        """
+        sources = [self.image.plane(plane, self.extver) for plane in planes]
+        buffers = [np.empty((fits.BLOCK_ROWS, self.shape[1]), source.dtype) for source in sources]
+        for first in range(0, self.shape[0], fits.BLOCK_ROWS):
+            rows = slice(first, min(first + fits.BLOCK_ROWS, self.shape[0]))
+            pixels = [buffer[: rows.stop - first] for buffer in buffers]
+            for source, target in zip(sources, pixels, strict=True):
+                source.read_into(target, self.alignment.y + first, self._cols)
+            yield rows, pixels
 
 
 @dataclass(slots=True)
@@ -485,6 +508,7 @@ class Problems:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, CalacsError):
-            self.found.append(error)
+            if str(error) not in map(str, self.found):
+                self.found.append(error)
             return True
         return False

@@ -219,8 +219,8 @@ class Step:
         """State of the step's switch; steps without switch are always performed."""
         return State.PERFORM if self.switch is None else job.states[self.switch]
 
-    def prepare(self, job: Job, problems: Problems) -> None:
-        """Look up the references and run the preflight, if the step is to run at all."""
+    def prepare(self, job: Job, problems: Problems, *, lookups: bool = True) -> None:
+        """Look up the references and, with `lookups`, run the preflight, if the step is to run at all."""
         state = self.state(job)
         if state is State.OMIT:
             return
@@ -231,7 +231,7 @@ class Step:
                 if reference.dummy and reference.spec.dummy == "skip" and self.switch is not None:
                     job.states[self.switch] = State.DUMMY
         runs = self.state(job) is State.PERFORM or self.with_dummy
-        if runs and self._preflight is not None and len(problems.found) == n_problem:
+        if lookups and runs and self._preflight is not None and len(problems.found) == n_problem:
             with problems:
                 job.prepared[self.name] = self._preflight(job)
 
@@ -318,11 +318,14 @@ def step(
     return decorate
 
 
-def prepare_steps(job: Job, steps: Sequence[Step], problems: Problems) -> None:
-    """Run the preflight of every step; `problems` collects what is found."""
+def prepare_steps(job: Job, steps: Sequence[Step], problems: Problems, *, lookups: bool = True) -> None:
+    """Look up the references of every step and run its preflight; `problems` collects what is found.
+
+    Without `lookups` only the files are looked for: what is needed to look into them is missing already.
+    """
     job.steps = steps
     for one in steps:
-        one.prepare(job, problems)
+        one.prepare(job, problems, lookups=lookups)
 
 
 def execute(job: Job, steps: Sequence[Step], progress: Callable[[str], None] | None = None) -> None:

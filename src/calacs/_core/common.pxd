@@ -73,11 +73,12 @@ cdef extern from "calacs.h" nogil:
                               double level, const double *stripe)
 
     # dqi, satur, sink
-    void cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, double level, int16_t flag)
+    ptrdiff_t cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, float level, int16_t flag)
     int cal_dqi_flag_runs(int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, const int32_t *run, ptrdiff_t n_run,
                           double offset_x, double offset_y)
     int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t n_row, ptrdiff_t n_col,
-                       ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag)
+                       ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag,
+                       ptrdiff_t *n_flagged)
     int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
                       int16_t flag, ptrdiff_t *n_flagged)
 
@@ -85,6 +86,8 @@ cdef extern from "calacs.h" nogil:
     ctypedef struct cal_quadrants:
         ptrdiff_t row, col
         float value[4]
+    int cal_imarith_crop(unsigned char *image, ptrdiff_t n_row, ptrdiff_t n_byte, ptrdiff_t row_first,
+                         ptrdiff_t row_last, ptrdiff_t byte_first, ptrdiff_t byte_last)
     int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain)
     void cal_imarith_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n,
                               const float *ref_sci, const float *ref_err, const int16_t *ref_dq)

@@ -1,15 +1,18 @@
 """Data-quality flags: wrappers of csrc/dqi.c."""
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, int32_t
 
 from calacs._core.common cimport cal_dqi_flag_above, cal_dqi_flag_runs, check, same_shape
 
 
-def flag_above(const float[:, ::1] sci, int16_t[:, ::1] dq, double level, int16_t flag):
-    """Add `flag` where sci >= level, in place."""
+def flag_above(const float[:, ::1] sci, int16_t[:, ::1] dq, float level, int16_t flag):
+    """Add `flag` where sci >= level, in place; the number of these pixels."""
+    cdef ptrdiff_t n_flagged = 0
     same_shape(sci, dq)
     if sci.size:
         with nogil:
-            cal_dqi_flag_above(&sci[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1], level, flag)
+            n_flagged = cal_dqi_flag_above(&sci[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1], level, flag)
+    return n_flagged
 
 
 def flag_runs(int16_t[:, ::1] dq, const int32_t[:, ::1] run, double offset_x, double offset_y):

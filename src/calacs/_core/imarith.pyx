@@ -1,8 +1,22 @@
 """Image arithmetic: wrappers of csrc/imarith.c."""
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t
 
 from calacs._core.common cimport (
-    cal_imarith_gain, cal_imarith_subtract, cal_quadrants, check, quadrants_of, same_float_shape, same_shape)
+    cal_imarith_crop, cal_imarith_gain, cal_imarith_subtract, cal_quadrants, check, quadrants_of, same_float_shape, same_shape)
+
+
+def crop(unsigned char[:, ::1] image, rows, cols):
+    """Move the part rows x cols (half-open, in bytes) to the front of the memory of an image of bytes."""
+    cdef ptrdiff_t row_first, row_last, byte_first, byte_last
+    cdef int status
+    row_first, row_last = rows
+    byte_first, byte_last = cols
+    if image.size == 0:
+        return
+    with nogil:
+        status = cal_imarith_crop(&image[0, 0], image.shape[0], image.shape[1], row_first, row_last, byte_first, byte_last)
+    check(status)
 
 
 def gain(float[:, ::1] sci, float[:, ::1] err, quadrants):

@@ -17,7 +17,8 @@ from calacs.step import Job, Result, step
 def bias(job: Job, sections: list[Section]) -> Result:
     """Subtract the bias image from the whole frame, overscan included."""
     for imset, section in zip(job.exposure.imsets, sections, strict=True):
-        imarith.subtract(imset.sci, imset.err, imset.dq, *section.read_all())
+        for rows, (sci, err, dq) in section.blocks("SCI", "ERR", "DQ"):
+            imarith.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq)
     return Result()
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from calacs._core import blev as core
 from calacs.errors import SizeMismatch
 from calacs.observation import AMPS, Observation
+from calacs.parallel import run_parallel
 from calacs.reftables import Overscan
 from calacs.step import Chip, Job, Result, State, step
 from calacs.steps.biasshift import SQUARE_ROWS, correct_bias_shift, is_supported_subarray
@@ -344,8 +346,10 @@ def _full_frame(job: Job) -> Result:
     values: dict[str, Any] = {"method": "destripe"}
     if _has_bias_shift(job):
         values["method"] = "bias shift, cross-talk, destripe"
-        for amp in AMPS:
-            before, after = correct_bias_shift(upper if amp in "AB" else lower, amp, subarray=False)
+        corrections = [
+            partial(correct_bias_shift, upper if amp in "AB" else lower, amp, subarray=False) for amp in AMPS
+        ]
+        for amp, (before, after) in zip(AMPS, run_parallel(corrections, job.n_threads), strict=True):
             job.amp_levels[amp] = after
             values.setdefault("levels_before_bias_shift", {})[amp] = before
         for sci in (lower, upper):

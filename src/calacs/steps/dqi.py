@@ -20,9 +20,9 @@ from calacs.reftables import bad_pixel_runs
 from calacs.step import HISTORY_TEXT, Job, Result, State, step
 
 
-def flag_atod_saturation(sci: NDArray[np.float32], dq: NDArray[np.int16], saturation: float) -> None:
-    """Flag pixels at or above the saturation of the A-to-D converter (DN), in place."""
-    core.flag_above(sci, dq, float(saturation), DQ.ATOD_SATURATED)
+def flag_atod_saturation(sci: NDArray[np.float32], dq: NDArray[np.int16], saturation: float) -> int:
+    """Flag pixels at or above the saturation of the A-to-D converter (DN), in place; return their number."""
+    return int(core.flag_above(sci, dq, float(saturation), DQ.ATOD_SATURATED))
 
 
 def flag_bad_pixels(imset: ImSet, runs: NDArray[np.int32]) -> None:
@@ -49,10 +49,8 @@ def dqi(job: Job, runs_by_imset: list[NDArray[np.int32]] | None) -> Result:
     values: dict[str, list[int]] = {}
     if job.observation.is_ccd:
         history.append("  values checked for saturation")
-        for chip in job.chips:
-            flag_atod_saturation(chip.imset.sci, chip.imset.dq, chip.ccd.atod_saturation)
         values["n_atod_saturated"] = [
-            int(np.count_nonzero(imset.dq & np.int16(DQ.ATOD_SATURATED))) for imset in job.exposure.imsets
+            flag_atod_saturation(chip.imset.sci, chip.imset.dq, chip.ccd.atod_saturation) for chip in job.chips
         ]
     if runs_by_imset is not None:
         for imset, runs in zip(job.exposure.imsets, runs_by_imset, strict=True):

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from calacs._core import satur as core
 from calacs.detector import Geometry
 from calacs.dq import DQ
@@ -42,9 +40,14 @@ def satur(job: Job, areas: list[SaturationArea] | None) -> Result:
     if areas is None:
         job.warn("no full-well saturation flags: BIASCORR and BLEVCORR are not both performed")
         return Result()
+    n_saturated = []
     for imset, area in zip(job.exposure.imsets, areas, strict=True):
-        core.flag(imset.sci, imset.dq, area.section.read("SCI"), area.rows, area.cols, DQ.SATURATED)
-    n_saturated = [int(np.count_nonzero(imset.dq & np.int16(DQ.SATURATED))) for imset in job.exposure.imsets]
+        n = 0
+        for rows, (level,) in area.section.blocks("SCI"):
+            tested = max(area.rows[0] - rows.start, 0), min(area.rows[1], rows.stop) - rows.start
+            if tested[0] < tested[1]:
+                n += core.flag(imset.sci[rows], imset.dq[rows], level, tested, area.cols, DQ.SATURATED)
+        n_saturated.append(n)
     return Result({"n_saturated": n_saturated})
 
 
