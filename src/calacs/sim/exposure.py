@@ -641,7 +641,7 @@ def _primary_values(
         "NEXTEND": 6 if detector == "WFC" and not frame.subarray else 3,
         "OBSTYPE": "CORONAGRAPHIC" if "spots" in on else "IMAGING",
         "CCDAMP": frame.ccdamp,
-        "CCDGAIN": float(gain),
+        "CCDGAIN": float(gain) if detector == "WFC" else int(gain),
         "DARKTIME": dark_time,
         "BIASCORR": switch("bias_structure"),
         "SINKCORR": switch("sink"),

@@ -477,7 +477,9 @@ class ReferenceSet:
             + [f"{stem}{amp}" for stem in ("CCDBIAS", "ATODGN", "READNSE") for amp in "ABCD"]
             + ["AMPX", "AMPY", "ATODSAT", "SATURATE", "OVRHFLS", "OVRHUFLS", "PEDIGREE", "DESCRIP"]
         )
-        forms = ["4A", "I", "E", *"IIIIII", *"EEEEEEEEEEEE", "I", "I", "J", "E", "E", "E", "67A", "67A"]
+        # As in genuine tables: the commanded gains of the WFC are real, those of the HRC integer numbers.
+        gain_form = "E" if self.detector == "WFC" else "J"
+        forms = ["4A", "I", gain_form, *"IIIIII", *"EEEEEEEEEEEE", "I", "I", "J", "E", "E", "E", "67A", "67A"]
         return [self._primary("CCDTAB"), _table("CCD", names, forms, rows)]
 
     def _table_osc(self) -> list[Hdu]:
