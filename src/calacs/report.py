@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from calacs.calacs import Plan
+from calacs.errors import CalacsError
 from calacs.observation import Observation
 from calacs.step import Job, State, Step
+
+if TYPE_CHECKING:
+    from calacs.calacs import Plan
 
 _VERDICT = {
     State.PERFORM: "will be done",
@@ -28,7 +32,7 @@ def describe_exposure(plan: Plan) -> str:
     exposure = plan.exposure
     try:
         seen = Observation.of(exposure.primary)
-    except Exception as error:
+    except CalacsError as error:
         return f"{exposure.name}: {error}"
     what = "subarray" if seen.subarray else "full frame"
     filters = " ".join(name for name in (seen.filter1, seen.filter2) if name)
