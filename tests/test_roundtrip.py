@@ -192,6 +192,24 @@ def test_dark_time(leveled):
     assert result.primary["DARKTIME"] == pytest.approx(exposure.dark_time, rel=1e-6)
 
 
+# acscte: the lost charge comes back
+
+
+@pytest.mark.parametrize(
+    "options", [SUBARRAY, {**SUBARRAY, "aperture": "WFC2D-512"}, {"aperture": "WFC2-512", "mjd": 53600.0}]
+)
+def test_charge_transfer_is_undone(leveled, options):
+    acscte = pytest.importorskip("calacs.acscte")
+    exposure, result = leveled("WFC", effects=("cte",), **{"exptime": 400.0} | options)
+    corrected = acscte.run(result)
+    bright = exposure.truth[0].charge > 300
+    before = next(residuals(exposure, result, "charge"))[1][bright]
+    after = next(residuals(exposure, corrected, "charge"))[1][bright]
+    # Gains of two electrons a number leave 0.6 electron of rounding.
+    assert np.sqrt(np.mean(after**2)) < 0.9
+    assert np.sqrt(np.mean(after**2)) < 0.8 * np.sqrt(np.mean(before**2))
+
+
 # The whole chain: what comes back is the light
 
 
