@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -87,6 +86,18 @@ def best(usages: Sequence[Usage]) -> Usage:
     return Usage(*(min(getattr(u, name) for u in usages) for name in ("wall", "cpu", "peak")))
 
 
+# A process inherits the peak memory of the one that started it; this launcher is small.
+_LAUNCHER = """
+import json, os, sys, time
+started = time.perf_counter()
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
+_, status, used = os.wait4(child, 0)
+print(json.dumps([time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def run_command(command: Sequence[str], folder: Path) -> Usage:
     """Run a command; its own time and memory, children included.
 
@@ -95,16 +106,11 @@ def run_command(command: Sequence[str], folder: Path) -> Usage:
     RuntimeError
         It ended with an error.
     """
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {errors.decode(errors='replace')}")
-    return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    launched = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    finished = subprocess.run(launched, cwd=folder, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {finished.stderr}")
+    return Usage(*json.loads(finished.stdout))
 
 
 def run_python(code: str, folder: Path) -> Usage:
@@ -113,15 +119,19 @@ def run_python(code: str, folder: Path) -> Usage:
     The code defines ``prepare()`` and ``work(prepared)``.
     """
     program = f"""
-import json, resource, time
+import json, re, resource, time
 {code}
+def peak():
+    try:
+        return int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read()).group(1)) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 prepared = prepare()
 work(prepared)
 prepared = prepare()
 wall, cpu = time.perf_counter(), time.process_time()
 work(prepared)
-print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu,
-                  resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu, peak()]))
 """
     output = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], cwd=folder, check=True, capture_output=True
