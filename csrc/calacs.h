@@ -302,7 +302,7 @@ int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int
  * Given     sci as above;  amp;  column_mean, level: of cal_destripe_measure;
  *           stripe const double[n_row] (electron): stripe of each row, at the time its bias columns were read
  * Returned  sci: corrected
- * Status    CAL_OK, CAL_BAD_SIZE
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (amp), CAL_NO_MEMORY
  * Notes     Between rows the stripe is interpolated linearly in time, extrapolated at both ends.
  */
 int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, const double *column_mean,

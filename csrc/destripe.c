@@ -86,34 +86,37 @@ static double bias_sum(const amp_data *a, ptrdiff_t n_row)
     return sum;
 }
 
-/* Rows whose mean is near that of the amplifier and that have no saturated pixel next to the overscan. */
-static void find_good_rows(const amp_data *a, unsigned char *good)
+/* Rows whose mean is near that of the amplifier and that have no saturated pixel next to the overscan; `row_mean` has
+ * room for n_row numbers. */
+static void find_good_rows(const amp_data *a, double *row_mean, unsigned char *good)
 {
     const ptrdiff_t n_amp_col = a->n_col / 2, n_science = a->n_row - VIRTUAL_ROWS;
     double bias_mean = bias_sum(a, n_science) / (double)(n_science * N_BIAS);
-    double sum = 0.0, amp_mean;
+    double amp_sum = 0.0, virtual_sum = 0.0, amp_mean;
 
-    for (ptrdiff_t row = 0; row < n_science; row++) {
+    for (ptrdiff_t row = 0; row < a->n_row; row++) {
         cal_view_row view = cal_view(a->n_row, a->n_col, a->amp, row);
-        for (ptrdiff_t col = N_BIAS; col < n_amp_col; col++)
-            sum += (double)a->sci[view.first + col * view.step] - bias_mean;
+        const float *pixel = a->sci + view.first + N_BIAS * view.step;
+        const double *bias = a->bias + row * N_BIAS;
+        double *sum = row < n_science ? &amp_sum : &virtual_sum;
+        double above_mean = *sum, above_reference = 0.0, reference = 0.0;
+
+        for (ptrdiff_t col = 0; col < N_BIAS && row > 0; col++) reference += bias[col] + bias[col - N_BIAS];
+        reference /= (double)(2 * N_BIAS);
+        for (ptrdiff_t col = N_BIAS; col < n_amp_col; col++, pixel += view.step) {
+            above_mean += (double)*pixel - bias_mean;
+            above_reference += (double)*pixel - reference;
+        }
+        *sum = above_mean;
+        row_mean[row] = above_reference / (double)(n_amp_col - N_BIAS);
     }
-    amp_mean = sum / (double)((n_amp_col - N_BIAS) * n_science);
+    amp_mean = amp_sum / (double)((n_amp_col - N_BIAS) * n_science);
 
     good[0] = 0;
     for (ptrdiff_t row = 1; row < a->n_row; row++) {
-        cal_view_row view = cal_view(a->n_row, a->n_col, a->amp, row);
-        const double *bias = a->bias + row * N_BIAS;
-        double reference = 0.0;
-        int deviation;
-
-        for (ptrdiff_t col = 0; col < N_BIAS; col++) reference += bias[col] + bias[col - N_BIAS];
-        reference /= (double)(2 * N_BIAS);
-        sum = 0.0;
-        for (ptrdiff_t col = N_BIAS; col < n_amp_col; col++)
-            sum += (double)a->sci[view.first + col * view.step] - reference;
         /* PARITY: the official program compares the integer part; what has none (INT_MIN) counts as near. */
-        deviation = cal_truncate(sum / (double)(n_amp_col - N_BIAS) - amp_mean);
+        int deviation = cal_truncate(row_mean[row] - amp_mean);
+
         good[row] = (deviation == INT_MIN || abs(deviation) <= 100) && !near_pixels_above(a, row, 70000.0, 0);
     }
 }
@@ -199,7 +202,7 @@ int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int
     }
     measure_columns(&a, kept, row_mean, value, column_mean);
     for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) a.bias[i] -= column_mean[i % N_BIAS];
-    find_good_rows(&a, good);
+    find_good_rows(&a, value, good);
     *level = measure_level(&a, good, kept);
     for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) a.bias[i] -= *level;
     measure_rows(&a, row_mean, good);
@@ -214,19 +217,24 @@ int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp,
                           double level, const double *stripe)
 {
     const ptrdiff_t n_amp_col = n_col / 2;
+    double *delay;
 
     if (amp < 0 || amp > 3) return CAL_BAD_VALUE;
-    if (n_row < 2) return CAL_BAD_SIZE;
+    if (n_row < 2 || n_amp_col < N_BIAS) return CAL_BAD_SIZE;
+    /* Time at which a column is read, in rows, after the middle of the bias columns. */
+    delay = malloc((size_t)n_amp_col * sizeof *delay);
+    if (delay == NULL) return CAL_NO_MEMORY;
+    for (ptrdiff_t col = 0; col < n_amp_col; col++) delay[col] = ((double)col - 11.5) / (double)(n_amp_col + GAP);
+
     for (ptrdiff_t row = 0; row < n_row; row++) {
         cal_view_row view = cal_view(n_row, n_col, amp, row);
         float *pixel = sci + view.first;
 
         for (ptrdiff_t col = 0; col < n_amp_col; col++, pixel += view.step) {
             double value = (double)*pixel;
-            double time = (double)row + ((double)col - 11.5) / (double)(n_amp_col + GAP);
-            ptrdiff_t below = (ptrdiff_t)floor(time);
+            double time = (double)row + delay[col];
+            ptrdiff_t below = (ptrdiff_t)time; /* the floor, save before the first row, which counts as in it */
 
-            if (below < 0) below = 0;
             if (below > n_row - 2) below = n_row - 2;
             if (col < N_BIAS) value -= column_mean[col];
             value -= level;
@@ -234,5 +242,6 @@ int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp,
             *pixel = (float)value;
         }
     }
+    free(delay);
     return CAL_OK;
 }
