@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -335,15 +335,23 @@ def _hdu_cards(hdu: Any) -> Iterator[str]:
             yield image[i : i + CARD]
 
 
-def read_exposure(path: str | os.PathLike[str]) -> Exposure:
+def read_exposure(path: str | os.PathLike[str], *, every_sci: bool = False) -> Exposure:
     """Read an exposure, every image set of it, into memory.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    every_sci : bool
+        Count the image sets by the SCI extensions of the file instead of by NEXTEND, which products with further
+        extensions set larger.
 
     Raises
     ------
     FileNotReadable
         The file is missing, truncated, not FITS, or lacks an extension that NEXTEND announces.
     """
-    return _to_exposure(open_image(path))
+    return _to_exposure(open_image(path), every_sci)
 
 
 def read_headers(path: str | os.PathLike[str]) -> Exposure:
@@ -358,19 +366,20 @@ def read_headers(path: str | os.PathLike[str]) -> Exposure:
     return Exposure(image.primary.copy(), tuple(imsets), image.path)
 
 
-def _to_exposure(image: ImageFile) -> Exposure:
-    imsets = tuple(image.imset(extver) for extver in range(1, image.n_imset + 1))
+def _to_exposure(image: ImageFile, every_sci: bool = False) -> Exposure:
+    n_imset = sum(name == "SCI" for name, _ in image.planes) if every_sci else image.n_imset
+    imsets = tuple(image.imset(extver) for extver in range(1, n_imset + 1))
     return Exposure(image.primary.copy(), imsets, image.path)
 
 
-def as_exposure(source: Any) -> Exposure:
+def as_exposure(source: Any, *, every_sci: bool = False) -> Exposure:
     """Turn an `Exposure`, a path or an `astropy.io.fits.HDUList` into an exposure that the caller owns."""
     if isinstance(source, Exposure):
         return source.copy()
     if isinstance(source, (str, os.PathLike)):
-        return read_exposure(source)
+        return read_exposure(source, every_sci=every_sci)
     if isinstance(source, list) and hasattr(source, "info"):  # HDUList
-        return _to_exposure(from_hdulist(source))
+        return _to_exposure(from_hdulist(source), every_sci)
     raise TypeError(f"an exposure must be an Exposure, a path or an HDUList, not {type(source).__name__}")
 
 
@@ -642,21 +651,26 @@ def read_table(source: Any, extension: int | str = 1) -> Table:
     TableError
         The extension is missing or holds no table.
     """
+    return read_tables(source, [extension])[0]
+
+
+def read_tables(source: Any, extensions: Iterable[int | str], columns: Sequence[str] | None = None) -> list[Table]:
+    """Read several binary tables of one file, all columns or those among `columns`; see `read_table`."""
     from astropy.io import fits as astropy_fits
 
     if not isinstance(source, (str, os.PathLike)):
-        return _table_of(source, extension, "table in memory")
+        return [_table_of(source, extension, "table in memory", columns) for extension in extensions]
     path = Path(source)
     if not path.is_file():
         raise FileNotReadable(f"{path}: no such file; check the name and the folder")
     try:
         with astropy_fits.open(path, memmap=False) as hdus:
-            return _table_of(hdus, extension, str(path))
+            return [_table_of(hdus, extension, str(path), columns) for extension in extensions]
     except OSError as error:
         raise FileNotReadable(f"{path}: cannot be read as FITS: {error}") from error
 
 
-def _table_of(hdus: Any, extension: int | str, source: str) -> Table:
+def _table_of(hdus: Any, extension: int | str, source: str, wanted: Sequence[str] | None = None) -> Table:
     try:
         hdu = hdus[extension]
         names = hdu.columns.names
@@ -664,6 +678,7 @@ def _table_of(hdus: Any, extension: int | str, source: str) -> Table:
         raise TableError(
             f"{source}: there is no binary table in extension {extension}; is this the right file?"
         ) from None
+    names = [name for name in names if wanted is None or name.upper() in wanted]
     columns = {name.upper(): np.asarray(hdu.data.field(name)) for name in names}
     headers = [Header(_hdu_cards(unit), where=source) for unit in (hdus[0], hdu)]
     return Table(source, headers[0], headers[1], len(hdu.data), columns)

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import SimpleQueue
+from threading import Event
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+Report: TypeAlias = Callable[[str | None], None]
+"""Takes texts on the progress, or None between them; it may raise to end the work."""
 
 
 def available_cpus() -> int:
@@ -29,3 +34,56 @@ def run_parallel(calls: Sequence[Callable[[], T]], n_threads: int) -> list[T]:
     with ThreadPoolExecutor(min(n_threads, len(calls))) as pool:
         futures = [pool.submit(call) for call in calls]
         return [future.result() for future in futures]
+
+
+class Cancelled(Exception):
+    """Ends the tasks that still run when another one failed, or when the user interrupts."""
+
+
+def run_reporting(tasks: Sequence[Callable[[int, Report], T]], n_threads: int, at_once: int, report: Report) -> list[T]:
+    """Run long tasks that report their progress and can be cancelled; return their results in order.
+
+    Parameters
+    ----------
+    tasks : sequence of callable
+        Each takes the number of threads that it may use, and a callable for its reports.
+    n_threads : int
+        Threads to use in all.
+    at_once : int
+        Tasks that may run at the same time; the threads are divided among them.
+    report : callable
+        Takes the reports, in the calling thread.
+
+    Notes
+    -----
+    An exception from a task or from `report`, and Ctrl-C, end all tasks at their next report and are raised.
+    """
+    most = max(min(n_threads, at_once, len(tasks)), 1)
+    n_worker = next(n for n in range(most, 0, -1) if n_threads % n == 0 or n == 1)
+    if n_worker == 1:
+        return [task(n_threads, report) for task in tasks]
+    texts: SimpleQueue[str] = SimpleQueue()
+    cancelled = Event()
+
+    def relay(text: str | None) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+        if text is not None:
+            texts.put(text)
+
+    with ThreadPoolExecutor(n_worker) as pool:
+        try:
+            futures = [pool.submit(task, n_threads // n_worker, relay) for task in tasks]
+            pending: set[Future[T]] = set(futures)
+            while pending:
+                finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
+                while not texts.empty():
+                    report(texts.get())
+                report(None)
+                for future in finished:
+                    future.result()
+        except BaseException:
+            cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]

@@ -55,7 +55,7 @@ class RefSpec:
     row_keys : tuple of str
         Columns that choose a table's row.
     parameters : tuple of str
-        Columns whose value a caller may replace for one run.
+        Columns (of PCTETAB: keywords) whose value a caller may replace for one run.
     dummy : str
         What a PEDIGREE of DUMMY means: "skip" the step, count as "missing", or "ignore" it.
     optional : bool
@@ -142,7 +142,13 @@ REGISTRY: dict[str, RefSpec] = {
             "SNKCFILE", ("SINKCORR",), "image", CCD, "sink pixels (electron), untrimmed", origin="lib/acsccd/dosink.c"
         ),
         RefSpec(
-            "PCTETAB", ("PCTECORR",), "table", ("WFC",), "charge-transfer model", dummy="missing", origin="lib/acscte"
+            "PCTETAB",
+            ("PCTECORR",),
+            "table",
+            ("WFC",),
+            "charge-transfer model (electron)",
+            parameters=("PCTETLEN", "PCTENFOR", "PCTENPAR", "FIXROCR", "PCTETRSH", "PCTENSMD", "CTEDATE0", "CTEDATE1"),
+            origin="lib/acscte, ctegen2",
         ),
         RefSpec(
             "MLINTAB",
@@ -276,6 +282,8 @@ class Reference:
         Keywords of the file's primary header.
     chosen : list of str
         Rows or extensions that were chosen, for reports.
+    replaced : dict of str to value
+        Parameters that the caller gave instead of the file's.
     """
 
     spec: RefSpec
@@ -288,6 +296,7 @@ class Reference:
     _image: fits.ImageFile | None = field(default=None, repr=False)
     _table: fits.Table | None = field(default=None, repr=False)
     source: Any = field(default=None, repr=False)
+    replaced: dict[str, Any] = field(default_factory=dict)
 
     @property
     def given(self) -> bool:
@@ -460,7 +469,9 @@ class References:
                 )
             for column, value in self._parameters.items():
                 if column in spec.parameters:
-                    reference._table.replace(column, value)
+                    reference.replaced[column] = value
+                    if column in spec.columns:
+                        reference._table.replace(column, value)
                     reference.note(f"{column} = {value} given by the caller")
             primary = reference._table.primary
         reference.pedigree = primary.get_str("PEDIGREE", "")

@@ -162,6 +162,8 @@ class Job:
         Bias level subtracted, in electron, by amplifier.
     n_threads : int
         Threads a step may use.
+    progress : callable or None
+        Takes texts on the progress.
     """
 
     task: str
@@ -177,6 +179,12 @@ class Job:
     amp_levels: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     n_threads: int = 1
+    progress: Callable[[str], None] | None = None
+
+    def report(self, text: str | None) -> None:
+        """Hand a text on the progress to the caller, if there is one."""
+        if text is not None and self.progress is not None:
+            self.progress(f"{self.task}: {text}")
 
     def __post_init__(self) -> None:
         self.label = self.label or self.task
@@ -330,7 +338,7 @@ def prepare_steps(job: Job, steps: Sequence[Step], problems: Problems, *, lookup
 
 def execute(job: Job, steps: Sequence[Step], progress: Callable[[str], None] | None = None) -> None:
     """Run the steps of a task in order."""
+    job.progress = progress
     for one in steps:
-        if progress is not None:
-            progress(f"{job.task}: {one.name}")
+        job.report(one.name)
         one.run(job)
