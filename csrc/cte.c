@@ -18,7 +18,7 @@
 
 static ptrdiff_t cte_stride(ptrdiff_t n_tail)
 {
-    return (n_tail + CTE_PAD + 7) / 8 * 8;
+    return (n_tail + 8 + 7) / 8 * 8;
 }
 
 int cal_cte_isa(int isa)
@@ -35,6 +35,17 @@ int cal_cte_isa(int isa)
     if (isa == CAL_CTE_AUTO)
         return best;
     return isa >= CAL_CTE_SCALAR && isa <= best ? isa : CAL_BAD_VALUE;
+}
+
+const cte_kernels *cal_cte_kernels(int isa)
+{
+#ifdef CTE_X86
+    if (isa == CAL_CTE_AVX512)
+        return &cal_cte_avx512;
+    if (isa == CAL_CTE_AVX2)
+        return &cal_cte_avx2;
+#endif
+    return &cal_cte_scalar;
 }
 
 ptrdiff_t cal_cte_plan_size(ptrdiff_t n_level, ptrdiff_t n_tail)
@@ -175,21 +186,23 @@ static int cte_weaken(const cal_cte_plan *plan, cte_column *column)
     return found;
 }
 
-/* Undo the readout of column->observed; the result is left in column->packet. */
-static void cte_restore(const cal_cte_plan *plan, cte_column *column, const cte_kernels *kernels)
+/* Undo the readout of column->observed, and of another column's if there is one; the result is left in packet. */
+static void cte_restore(const cal_cte_plan *plan, cte_column *column, cte_column *other, const cte_kernels *kernels)
 {
     const size_t bytes = sizeof(double) * (size_t)column->n_row;
+    cte_column *const both[2] = {column, other};
+    const int n = other != NULL ? 2 : 1;
 
-    memcpy(column->packet, column->observed, bytes);
-    for (ptrdiff_t iteration = plan->n_iteration; iteration > 1; --iteration) {
-        memcpy(column->start, column->packet, bytes);
-        kernels->readout(plan, column);
-        kernels->update(column, plan->noise_squared);
+    for (int i = 0; i < n; ++i)
+        memcpy(both[i]->packet, both[i]->observed, bytes);
+    for (ptrdiff_t left = plan->n_iteration > 1 ? plan->n_iteration : 1; left > 0; --left) {
+        for (int i = 0; i < n; ++i)
+            memcpy(both[i]->start, both[i]->packet, bytes);
+        kernels->readout(plan, column, other);
+        /* PARITY: the last pass is not damped, as in HSTCAL ctegen2.c. */
+        for (int i = 0; i < n; ++i)
+            kernels->update(both[i], left > 1 ? plan->noise_squared : -1.0);
     }
-    memcpy(column->start, column->packet, bytes);
-    kernels->readout(plan, column);
-    /* PARITY: the last pass is not damped, as in HSTCAL ctegen2.c. */
-    kernels->update(column, -1.0);
 }
 
 /* Do the vector kernels' conditions on the pixels hold? */
@@ -226,61 +239,114 @@ static void cte_fill(const cal_cte_plan *plan, cte_column *column, ptrdiff_t blo
     }
 }
 
+/* Memory of a column of n_row rows; its state apart. */
+static ptrdiff_t cte_column_length(ptrdiff_t n_row)
+{
+    return (n_row + CTE_BLOCK - 1) / CTE_BLOCK * CTE_BLOCK + CTE_PAD;
+}
+
+static void cte_column_place(cte_column *column, ptrdiff_t n_row, double *memory)
+{
+    const ptrdiff_t length = cte_column_length(n_row);
+
+    column->n_row = n_row;
+    column->packet = memory;
+    column->start = memory + length;
+    column->observed = memory + 2 * length;
+    column->density = memory + 3 * length;
+    column->trap = memory + 4 * length + 8;
+    column->trap_most = memory + 5 * length;
+    column->high = memory + 5 * length + length / 4;
+    column->low = memory + 5 * length + length / 4 * 2;
+    column->reach = (ptrdiff_t *)(void *)(memory + 5 * length + length / 4 * 3);
+    column->traps = (float *)(memory + 6 * length);
+}
+
+/* Fetch column `col` of an image; the kernels it can be worked with. */
+static const cte_kernels *cte_column_fetch(cte_column *column, const cal_cte_plan *plan, const float *image,
+                                           const float *traps, ptrdiff_t col)
+{
+    const ptrdiff_t n_row = column->n_row;
+    const cte_kernels *kernels;
+
+    for (ptrdiff_t row = 0; row < n_row; ++row) {
+        column->observed[row] = (double)image[col * n_row + row];
+        column->traps[row] = traps[col * n_row + row];
+    }
+    for (ptrdiff_t row = n_row; row < cte_column_length(n_row); ++row)
+        column->packet[row] = column->observed[row] = column->start[row] = CTE_EMPTY;
+    kernels = cte_is_plain(plan, column) ? cal_cte_kernels(plan->isa) : &cal_cte_scalar;
+    cte_fill(plan, column, kernels->block);
+    return kernels;
+}
+
 static int cte_columns(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col,
                        ptrdiff_t n_row, int inverse, float *result, int32_t *n_run)
 {
-    const ptrdiff_t length = (n_row + CTE_BLOCK - 1) / CTE_BLOCK * CTE_BLOCK + CTE_PAD;
-    cte_column column;
-    double *memory, *aligned;
+    const size_t length = (size_t)cte_column_length(n_row < 0 ? 0 : n_row), state_bytes = sizeof(cte_state) * (size_t)plan->n_level;
+    cte_column columns[2];
+    double *memory;
+    char *states;
 
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
-    memory = calloc((size_t)(7 * length + 8), sizeof(double));
-    column.state = malloc(sizeof(cte_state) * (size_t)plan->n_level);
-    if (memory == NULL || column.state == NULL) {
+    memory = calloc(14 * length + 8, sizeof(double));
+    states = malloc(2 * state_bytes);
+    if (memory == NULL || states == NULL) {
         free(memory);
-        free(column.state);
+        free(states);
         return CAL_NO_MEMORY;
     }
-    aligned = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
-    column.n_row = n_row;
-    column.packet = aligned;
-    column.start = aligned + length;
-    column.observed = aligned + 2 * length;
-    column.density = aligned + 3 * length;
-    column.trap = aligned + 4 * length + 8;
-    column.trap_most = aligned + 5 * length;
-    column.traps = (float *)(aligned + 6 * length);
+    for (int i = 0; i < 2; ++i) {
+        double *aligned = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
 
-    for (ptrdiff_t col = 0; col < n_col; ++col) {
-        const cte_kernels *kernels = &cal_cte_scalar;
-        int run = 0, again = 0;
+        cte_column_place(&columns[i], n_row, aligned + (size_t)i * 7 * length);
+        columns[i].state = (cte_state *)(void *)(states + (size_t)i * state_bytes);
+    }
 
-        for (ptrdiff_t row = 0; row < n_row; ++row) {
-            column.observed[row] = (double)image[col * n_row + row];
-            column.traps[row] = traps[col * n_row + row];
+    for (ptrdiff_t col = 0; col < n_col;) {
+        const cte_kernels *kernels[2];
+        cte_column *work[2] = {&columns[0], &columns[1]};
+        int runs[2] = {0, 0}, left = 1, n;
+
+        kernels[0] = cte_column_fetch(&columns[0], plan, image, traps, col);
+        if (kernels[0]->pairs && col + 1 < n_col) {
+            kernels[1] = cte_column_fetch(&columns[1], plan, image, traps, col + 1);
+            left = kernels[1] == kernels[0] ? 2 : 1;
         }
-        if (plan->isa == CAL_CTE_AVX512 && cte_is_plain(plan, &column))
-            kernels = &cal_cte_avx512;
-        for (ptrdiff_t row = n_row; row < length; ++row)
-            column.packet[row] = column.observed[row] = column.start[row] = CTE_EMPTY;
-        do {
-            cte_fill(plan, &column, kernels->block);
+        n = left;
+        while (left > 0) {
+            cte_column *const *const done = work;
+            int again = 0;
+
             if (inverse) {
-                cte_restore(plan, &column, kernels);
-                again = plan->fix_cosmic_rays && cte_weaken(plan, &column);
+                cte_restore(plan, done[0], left > 1 ? done[1] : NULL, kernels[0]);
             } else {
-                memcpy(column.packet, column.observed, sizeof(double) * (size_t)n_row);
-                kernels->readout(plan, &column);
+                for (int i = 0; i < left; ++i)
+                    memcpy(done[i]->packet, done[i]->observed, sizeof(double) * (size_t)n_row);
+                kernels[0]->readout(plan, done[0], left > 1 ? done[1] : NULL);
             }
-        } while (++run < CTE_MAX_RUN && again);
-        for (ptrdiff_t row = 0; row < n_row; ++row)
-            result[col * n_row + row] = (float)column.packet[row];
-        if (n_run != NULL)
-            n_run[col] = run;
+            for (int i = 0; i < left; ++i) {
+                cte_column *const column = work[i];
+                int *const run = &runs[column - columns];
+
+                ++*run;
+                if (inverse && plan->fix_cosmic_rays && cte_weaken(plan, column) && *run < CTE_MAX_RUN) {
+                    cte_fill(plan, column, kernels[0]->block);
+                    work[again++] = column;
+                }
+            }
+            left = again;
+        }
+        for (int i = 0; i < n; ++i, ++col) {
+            for (ptrdiff_t row = 0; row < n_row; ++row)
+                result[col * n_row + row] = (float)columns[i].packet[row];
+            if (n_run != NULL)
+                n_run[col] = runs[i];
+        }
     }
     free(memory);
-    free(column.state);
+    free(states);
     return CAL_OK;
 }
 

@@ -3,14 +3,18 @@
 
 #ifdef CTE_X86
 
-CTE_TARGET_PUSH("avx512f,avx512dq,avx512bw,avx512vl,fma,avx2,bmi,bmi2,lzcnt")
+CTE_TARGET_PUSH("avx512f,avx512dq,avx512bw,avx512vl,fma,avx2,bmi,bmi2,lzcnt,popcnt")
 
 #include <immintrin.h>
 
 #define LANES 8
 #define NAME(x) x##_avx512
-#define CTE_ALL UINT64_MAX
-#define CTE_HIGHEST_BIT(mask) (63 - (ptrdiff_t)__builtin_clzll(mask))
+#define ALL UINT64_MAX
+#define HIGHEST_BIT(mask) (63 - (ptrdiff_t)__builtin_clzll(mask))
+#define LOWEST_BIT(mask) __builtin_ctzll(mask)
+#define COUNT_BITS(mask) __builtin_popcountll(mask)
+#define FEW 10
+#define PAIRS 1
 
 typedef __m512d vec;
 #define LOAD(p) _mm512_loadu_pd(p)
@@ -22,14 +26,17 @@ typedef __m512d vec;
 #define DIV(a, b) _mm512_div_pd(a, b)
 #define MAX(a, b) _mm512_max_pd(a, b)
 #define MIN(a, b) _mm512_min_pd(a, b)
-#define AT_LEAST(a, b) _mm512_cmp_pd_mask(a, b, _CMP_GE_OQ)
+#define REACHES(p) (__mmask16)_mm512_cmp_pd_mask(p, _mm512_set1_pd(threshold), _CMP_GE_OQ)
+#define PAIR(low, high) _mm512_kunpackb(REACHES(high), REACHES(low))
+#define AT_LEAST(threshold, c)                                                                              \
+    (uint64_t) _mm512_kunpackd(_mm512_kunpackw(PAIR(p6##c, p7##c), PAIR(p4##c, p5##c)), _mm512_kunpackw(PAIR(p2##c, p3##c), PAIR(p0##c, p1##c)))
 #define HIGHEST(v) _mm512_reduce_max_pd(v)
 #define LOWEST(v) _mm512_reduce_min_pd(v)
 
 /* Rows of one vector, some of which capture.  r, h: start of the profiles; r_on, h_on: profiles continued from the last
  * capture before the vector, whose trapped charge is *trapped.  Lanes behind a capture within the vector use that. */
-static inline vec cte_capture(const int8_t *last, vec packet, unsigned now, const double *r_on, const double *h_on,
-                              vec r, vec h, vec trap, const double *trapped)
+static inline vec cte_capture(vec packet, unsigned now, const double *r_on, const double *h_on, vec r, vec h, vec trap,
+                              const double *trapped, const int8_t *last)
 {
     const __mmask8 fill = (__mmask8)now, behind = (__mmask8)~(now ^ (now - 1));
     const __m512i lane = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(last + 8 * now)));
@@ -43,7 +50,33 @@ static inline vec cte_capture(const int8_t *last, vec packet, unsigned now, cons
 }
 #define CAPTURE cte_capture
 
+typedef __m256 fvec;
+#define FLOAD(p) _mm256_loadu_ps(p)
+#define FSTORE(p, v) _mm256_storeu_ps(p, v)
+#define WIDEN(f) _mm512_cvtps_pd(f)
+#define NARROW(v) _mm512_cvtpd_ps(v)
+#define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
+/* The same sums on the ports of the multiplier, where the adder is the busier one; needs `one`. */
+#define ADD_BY_FMA(a, b) _mm512_fmadd_pd(a, one, b)
+#define SUB_BY_FMA(a, b) _mm512_fmsub_pd(a, one, b)
+#define CARRY(before, now) \
+    _mm512_castsi512_pd(_mm512_alignr_epi64(_mm512_castpd_si512(now), _mm512_castpd_si512(before), 7))
+#define AHEAD(now, after) \
+    _mm512_castsi512_pd(_mm512_alignr_epi64(_mm512_castpd_si512(after), _mm512_castpd_si512(now), 1))
+#define ADD_SQUARE(mask, v, sum) _mm512_mask3_fmadd_pd(v, v, sum, (__mmask8)(mask))
+/* The smaller magnitude with the sign of v. */
+#define CLIP(v, limit) _mm512_range_pd(v, limit, 2)
+#define TOTAL(v) _mm512_reduce_add_pd(v)
+
+/* range_ps with 0xB: the larger magnitude. */
+#define FINE(low, high, o, s)                                                                                   \
+    _mm256_mask_cmp_ps_mask(_mm256_cmp_ps_mask(low, high, _CMP_EQ_OQ), _mm256_range_ps(o, s, 0xB),             \
+                            _mm256_set1_ps(0.1F), _CMP_GE_OQ)
+
 #include "cte_readout_impl.h"
+#include "cte_smooth_impl.h"
+
+const cte_kernels cal_cte_avx512 = {BLOCK, PAIRS, readout_avx512, update_avx512, smooth_avx512};
 
 CTE_TARGET_POP
 

@@ -5,7 +5,7 @@
 #include "internal.h"
 
 /* Elements of zeros after each profile, and of padding around each column: a vector may run over by its width. */
-#define CTE_PAD 16
+#define CTE_PAD 32
 
 /* A row no trail reaches from. */
 #define CTE_NEVER (-(1 << 28))
@@ -54,20 +54,50 @@ typedef struct {
     double *density;   /* trap density */
     double *trap;      /* charge captured at each row, for equal amounts; one zero before row 0 */
     double *trap_most; /* [block] largest trap from the row before the block on, -1 if the density falls there */
+    double *high, *low; /* [block] range of the charge */
+    ptrdiff_t *reach;  /* [block] lowest level that no packet of the block reaches, or near it */
     float *traps;      /* the density as stored */
     cte_state *state;  /* [n_level] */
 } cte_column;
 
+/* One column of one smoothing iteration.  Neighbors: [0] left, [1] the column itself, [2] right.  Columns may be read
+ * one element before row 0 and CTE_PAD beyond the last one, where they hold finite numbers. */
+typedef struct {
+    ptrdiff_t n_row;
+    int at_edge;              /* a neighbor is missing: there is no sum over 3 x 3 pixels */
+    const float *observed[3]; /* not to be read at the edge, [1] apart; smooth likewise */
+    const float *smooth[3];
+    const double *rest[3];    /* observed - smooth; zeros at the edge, [1] apart */
+    const double *center;     /* rest[1], or zeros at the edge */
+    float *result;            /* the smooth column after the iteration */
+    double *rest_after;       /* observed - result */
+    double *adjust;           /* [n_row] workspace */
+    int32_t *doubtful;        /* [n_row] workspace */
+    double limit, four, eighteen; /* 0.33, 4 and 18 times read noise, read noise squared, the same */
+    double error;             /* bound on what another order of arithmetic does to an adjustment */
+} cte_smooth_task;
+
+/* One pixel by the plain statement: result, rest_after; its square is added to `square` and 1 is returned if it counts. */
+int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *square);
+
 /* The loops over rows that exist once per instruction set. */
 typedef struct {
     ptrdiff_t block; /* rows that readout takes together; 0: it needs neither trap nor trap_most */
+    int pairs;       /* 1: readout takes a second column of the same length, or NULL; 0: NULL */
     /* One simulated readout: packet. */
-    void (*readout)(const cal_cte_plan *plan, cte_column *column);
+    void (*readout)(const cal_cte_plan *plan, cte_column *column, cte_column *other);
     /* packet = start - excess over observed, damped unless noise_squared is negative. */
     void (*update)(cte_column *column, double noise_squared);
+    /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */
+    void (*smooth)(const cte_smooth_task *task, double *square, double *count);
 } cte_kernels;
 
-extern const cte_kernels cal_cte_scalar, cal_cte_avx512;
+void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count);
+
+/* The kernels of an instruction set that cal_cte_isa has granted. */
+const cte_kernels *cal_cte_kernels(int isa);
+
+extern const cte_kernels cal_cte_scalar, cal_cte_avx2, cal_cte_avx512;
 
 /* A block of rows through levels top .. 0, any density; returns the highest level whose trail reaches beyond, or -1. */
 ptrdiff_t cal_cte_readout_block(const cal_cte_plan *plan, cte_column *column, ptrdiff_t first, ptrdiff_t n,

@@ -1,87 +1,201 @@
 /* cte_smooth.c -- the smoothest image that is the observed one within the read noise. */
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cte_internal.h"
+
+/* Elements before row 0 of a column in the workspace. */
+#define CTE_LEAD 8
 
 static double cte_clip(double value, double limit)
 {
     return value > limit ? limit : value < -limit ? -limit : value;
 }
 
-/* The adjustment of one pixel before the step factor. */
-static double cte_adjust(const float *observed, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col,
-                         ptrdiff_t row, double noise)
+int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *square)
 {
     /* Neighboring columns in the order in which HSTCAL sums them. */
-    static const int order[3] = {0, -1, 1};
-    const double limit = noise * 0.33, noise_squared = noise * noise;
-    const ptrdiff_t at = col * n_row + row;
-    const double value = (double)smooth[at];
-    const double own = (double)observed[at] - value;
-    const double below = row > 0 ? (double)smooth[at - 1] - value : 0.0;
-    const double above = row < n_row - 1 ? (double)smooth[at + 1] - value : 0.0;
-    double block = 0.0;
+    static const int order[3] = {1, 0, 2};
+    const float observed = task->observed[1][row];
+    const double value = (double)task->smooth[1][row];
+    const double own = (double)observed - value;
+    const double below = row > 0 ? (double)task->smooth[1][row - 1] - value : 0.0;
+    const double above = row < task->n_row - 1 ? (double)task->smooth[1][row + 1] - value : 0.0;
+    const double limit = task->limit, four = task->four;
+    double block = 0.0, adjust;
+    float result, rest;
 
-    if (col > 0 && col < n_col - 1 && row > 0 && row < n_row - 1) {
-        for (int i = 0; i < 3; ++i) {
-            const ptrdiff_t near = at + order[i] * n_row;
-
-            for (int j = -1; j <= 1; ++j)
-                block = block + (double)observed[near + j] - (double)smooth[near + j];
-        }
+    if (!task->at_edge && row > 0 && row < task->n_row - 1) {
+        for (int i = 0; i < 3; ++i)
+            for (ptrdiff_t near = row - 1; near <= row + 1; ++near)
+                block = block + (double)task->observed[order[i]][near] - (double)task->smooth[order[i]][near];
         block /= 9.0;
     }
-    return cte_clip(own, 1.0) * (own * own / (own * own + 4.0 * noise_squared)) * 0.25 +
-           cte_clip(block, limit) * (block * block / (block * block + 18.0 * noise_squared)) * 0.25 +
-           cte_clip(below, limit) * (4.0 * noise_squared / (below * below + 4.0 * noise_squared)) * 0.25 +
-           cte_clip(above, limit) * (4.0 * noise_squared / (above * above + 4.0 * noise_squared)) * 0.25;
+    adjust = cte_clip(own, 1.0) * (own * own / (own * own + four)) * 0.25 +
+             cte_clip(block, limit) * (block * block / (block * block + task->eighteen)) * 0.25 +
+             cte_clip(below, limit) * (four / (below * below + four)) * 0.25 +
+             cte_clip(above, limit) * (four / (above * above + four)) * 0.25;
+    result = (float)(value + (double)(float)adjust * 0.75);
+    rest = observed - result;
+    task->result[row] = result;
+    task->rest_after[row] = (double)observed - (double)result;
+    if (!(fabs((double)observed) > 0.1 || fabs((double)result) > 0.1))
+        return 0;
+    *square += (double)rest * (double)rest;
+    return 1;
+}
+
+void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count)
+{
+    double sum = 0.0;
+    ptrdiff_t n = 0;
+
+    for (ptrdiff_t row = 0; row < task->n_row; ++row)
+        n += cal_cte_smooth_pixel(task, row, &sum);
+    *square = sum;
+    *count = (double)n;
+}
+
+/* Three successive columns of the image after some iteration, column c at [c % 3]. */
+typedef struct {
+    float *smooth[3];
+    double *rest[3];
+} cte_ring;
+
+/* Workspace of a sweep: column after column enters at iteration 0; iteration k runs k columns behind. */
+typedef struct {
+    ptrdiff_t n_row, n_iteration;
+    float **observed; /* [n_iteration + 2] column c at [c % (n_iteration + 2)] */
+    double *largest;  /* [n_iteration + 2] of their absolute values */
+    cte_ring *ring;   /* [n_iteration + 1] */
+    double *zeros, *adjust;
+    int32_t *doubtful;
+    void *memory[2];
+} cte_sweep;
+
+static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iteration)
+{
+    /* An odd number of cache lines, so that columns do not fall on the same sets. */
+    const ptrdiff_t length = ((n_row + CTE_LEAD + CTE_PAD + 15) / 16 * 16) | 16;
+    const ptrdiff_t n_ring = 3 * (n_iteration + 1), n_observed = n_iteration + 2;
+    double *doubles;
+    float *floats;
+
+    sweep->n_row = n_row;
+    sweep->n_iteration = n_iteration;
+    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(double)) +
+                              (size_t)(n_iteration + 1) * sizeof(cte_ring));
+    sweep->memory[1] = calloc((size_t)(length * (2 * (n_ring + 2) + n_ring + n_observed + 1)) + 32, sizeof(float));
+    if (sweep->memory[0] == NULL || sweep->memory[1] == NULL)
+        return CAL_NO_MEMORY;
+    sweep->ring = sweep->memory[0];
+    sweep->observed = (float **)(sweep->ring + n_iteration + 1);
+    sweep->largest = (double *)(sweep->observed + n_observed);
+    doubles = (double *)(((uintptr_t)sweep->memory[1] + 63) & ~(uintptr_t)63) + CTE_LEAD;
+    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + 2)) + CTE_LEAD;
+    for (ptrdiff_t k = 0; k <= n_iteration; ++k)
+        for (int i = 0; i < 3; ++i) {
+            sweep->ring[k].rest[i] = doubles + (3 * k + i) * length;
+            sweep->ring[k].smooth[i] = floats + (3 * k + i) * length;
+        }
+    sweep->zeros = doubles + n_ring * length;
+    sweep->adjust = sweep->zeros + length;
+    for (ptrdiff_t i = 0; i < n_observed; ++i)
+        sweep->observed[i] = floats + (n_ring + i) * length;
+    sweep->doubtful = (int32_t *)(void *)(floats + (n_ring + n_observed) * length);
+    return CAL_OK;
+}
+
+/* Column `col` enters the sweep. */
+static void cte_sweep_enter(cte_sweep *sweep, const float *observed, const float *start, ptrdiff_t col)
+{
+    const ptrdiff_t n_row = sweep->n_row, at = col % (sweep->n_iteration + 2);
+    float *seen = sweep->observed[at], *smooth = sweep->ring[0].smooth[col % 3];
+    double *rest = sweep->ring[0].rest[col % 3];
+    uint32_t largest = 0; /* bits of non-negative floats sort as their values do, NaN above all */
+    float value;
+
+    memcpy(seen, observed + col * n_row, sizeof(float) * (size_t)n_row);
+    memcpy(smooth, start + col * n_row, sizeof(float) * (size_t)n_row);
+    for (ptrdiff_t row = 0; row < n_row; ++row)
+        rest[row] = (double)seen[row] - (double)smooth[row];
+    for (ptrdiff_t row = 0; row < n_row; ++row) {
+        uint32_t bits;
+
+        memcpy(&bits, seen + row, sizeof bits);
+        bits &= UINT32_C(0x7FFFFFFF);
+        largest = bits > largest ? bits : largest;
+    }
+    memcpy(&value, &largest, sizeof value);
+    sweep->largest[at] = value <= FLT_MAX ? (double)value : INFINITY;
 }
 
 int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_first,
                    ptrdiff_t col_last, ptrdiff_t n_iteration, double read_noise, int isa, float *result,
                    double *square, double *count)
 {
-    const size_t bytes = sizeof(float) * (size_t)(n_col * n_row);
-    float *from = malloc(bytes), *to = malloc(bytes);
+    const double variance = read_noise * read_noise;
+    const cte_kernels *kernels;
+    cte_smooth_task task;
+    cte_sweep sweep;
+    ptrdiff_t enter, leave;
+    int status;
 
-    (void)isa;
-    memcpy(from, start, bytes);
-    memcpy(to, start, bytes);
-    for (ptrdiff_t k = 0; k < n_iteration; ++k) {
-        const ptrdiff_t halo = n_iteration - 1 - k;
-        const ptrdiff_t first = col_first - halo > 0 ? col_first - halo : 0;
-        const ptrdiff_t last = col_last + halo < n_col ? col_last + halo : n_col;
-        float *swap;
+    if (n_col < 1 || n_row < 1 || n_row > (1 << 22) || n_iteration < 1 || !cal_inside(col_first, col_last, n_col))
+        return CAL_BAD_SIZE;
+    if (!(read_noise > 0.0) || (isa = cal_cte_isa(isa)) < 0)
+        return CAL_BAD_VALUE;
+    kernels = cal_cte_kernels(isa);
+    status = cte_sweep_start(&sweep, n_row, n_iteration);
+    if (status != CAL_OK)
+        goto done;
+    task.n_row = n_row;
+    task.adjust = sweep.adjust;
+    task.doubtful = sweep.doubtful;
+    task.limit = read_noise * 0.33;
+    task.four = 4.0 * variance;
+    task.eighteen = 18.0 * variance;
 
-        for (ptrdiff_t col = first; col < last; ++col) {
-            double sum = 0.0, n = 0.0;
+    enter = col_first > n_iteration ? col_first - n_iteration : 0;
+    leave = n_col - col_last > n_iteration ? col_last + n_iteration : n_col;
+    for (ptrdiff_t front = enter; front < col_last + n_iteration; ++front) {
+        if (front < leave)
+            cte_sweep_enter(&sweep, observed, start, front);
+        for (ptrdiff_t k = 1; k <= n_iteration; ++k) {
+            const cte_ring *from = &sweep.ring[k - 1], *to = &sweep.ring[k];
+            const ptrdiff_t col = front - k, halo = n_iteration - k;
+            double largest = 0.0, total, n;
 
-            for (ptrdiff_t row = 0; row < n_row; ++row) {
-                const ptrdiff_t at = col * n_row + row;
-                const float step = (float)cte_adjust(observed, from, n_col, n_row, col, row, read_noise);
+            if (col < enter || col < col_first - halo || col >= col_last + halo || col >= n_col)
+                continue;
+            task.at_edge = col == 0 || col == n_col - 1;
+            for (int i = 0; i < 3; ++i) {
+                const ptrdiff_t near = task.at_edge ? col : col - 1 + i, at = near % (n_iteration + 2);
 
-                to[at] = (float)((double)from[at] + (double)step * 0.75);
-                if (fabsf(observed[at]) > 0.1 || fabsf(to[at]) > 0.1) {
-                    const float noise = observed[at] - to[at];
-
-                    sum += (double)noise * (double)noise;
-                    n += 1.0;
-                }
+                task.smooth[i] = from->smooth[near % 3];
+                task.observed[i] = sweep.observed[at];
+                task.rest[i] = task.at_edge && i != 1 ? sweep.zeros : from->rest[near % 3];
+                largest = sweep.largest[at] > largest ? sweep.largest[at] : largest;
             }
+            task.center = task.at_edge ? sweep.zeros : task.rest[1];
+            /* Rounding of a few operations on the terms, and of the official order of the sum of 18 pixels. */
+            task.error = (1.0 + read_noise) * 1e-14 + largest * 0x1p-56;
+            task.result = to->smooth[col % 3];
+            task.rest_after = to->rest[col % 3];
+            kernels->smooth(&task, &total, &n);
             if (col >= col_first && col < col_last) {
-                square[k * n_col + col] = sum;
-                count[k * n_col + col] = n;
+                square[(k - 1) * n_col + col] = total;
+                count[(k - 1) * n_col + col] = n;
             }
+            if (k == n_iteration)
+                memcpy(result + col * n_row, task.result, sizeof(float) * (size_t)n_row);
         }
-        swap = from;
-        from = to;
-        to = swap;
     }
-    memcpy(result + col_first * n_row, from + col_first * n_row, sizeof(float) * (size_t)((col_last - col_first) * n_row));
-    free(from);
-    free(to);
-    return CAL_OK;
+done:
+    free(sweep.memory[0]);
+    free(sweep.memory[1]);
+    return status;
 }
 
 int cal_cte_smooth_rms(const float *observed, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, double *square,
@@ -92,7 +206,7 @@ int cal_cte_smooth_rms(const float *observed, const float *smooth, ptrdiff_t n_c
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
     for (ptrdiff_t at = 0; at < n_col * n_row; ++at) {
-        if (fabsf(observed[at]) > 0.1 || fabsf(smooth[at]) > 0.1) {
+        if (fabs((double)observed[at]) > 0.1 || fabs((double)smooth[at]) > 0.1) {
             const float noise = observed[at] - smooth[at];
 
             sum += (double)noise * (double)noise;
