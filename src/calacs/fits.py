@@ -14,10 +14,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import math
 import os
 import tempfile
 import threading
 import time
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +29,15 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calacs.errors import ColumnNotFound, FileNotReadable, HeaderProblem, OutputExists, TableError, WriteFailed
+from calacs.errors import (
+    ColumnNotFound,
+    FileNotReadable,
+    HeaderProblem,
+    KeywordMissing,
+    OutputExists,
+    TableError,
+    WriteFailed,
+)
 from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.header import CARD, Header, Value
 
@@ -40,11 +50,22 @@ BLOCK_ROWS = 64
 class _Bytes:
     """Bytes of a file that are read on demand, by several threads if need be; or bytes in memory."""
 
-    def __init__(self, source: IO[bytes] | bytes | memoryview) -> None:
+    def __init__(self, source: Path | bytes) -> None:
+        self._descriptor = -1
         self._lock = threading.Lock()
-        self._file = None if isinstance(source, (bytes, memoryview)) else source
-        self._memory = memoryview(source) if isinstance(source, (bytes, memoryview)) else None
-        self.size = len(self._memory) if self._memory is not None else os.fstat(source.fileno()).st_size  # type: ignore[union-attr]
+        self._memory = memoryview(source) if isinstance(source, bytes) else None
+        if isinstance(source, bytes):
+            self.size = len(source)
+            return
+        self._name = str(source)
+        self._descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        # The descriptor is closed by this object alone: the order in which both vanish does not matter then.
+        self._file = io.FileIO(self._descriptor, closefd=False)
+        self.size = os.fstat(self._descriptor).st_size
+
+    def __del__(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
     def read_into(self, start: int, target: NDArray[Any]) -> None:
         """Fill a contiguous array with the bytes from `start` on."""
@@ -52,12 +73,11 @@ class _Bytes:
         if self._memory is not None:
             view[:] = self._memory[start : start + len(view)]
             return
-        assert self._file is not None
         with self._lock:
             self._file.seek(start)
-            n_read = self._file.readinto(view)  # type: ignore[attr-defined]
+            n_read = self._file.readinto(view)
         if n_read != len(view):
-            raise FileNotReadable(f"{self._file.name}: the file became shorter while it was read")
+            raise FileNotReadable(f"{self._name}: the file became shorter while it was read")
 
     def read(self, start: int, size: int) -> bytes:
         """Return bytes."""
@@ -141,7 +161,7 @@ class Plane:
 
     def _check_range(self, values: NDArray[Any]) -> None:
         if values.size and not (values.min() >= -32768 and values.max() <= 32767):
-            raise HeaderProblem(
+            raise FileNotReadable(
                 f"{self.header.where}: data-quality values from {values.min()} to {values.max()} do not fit 16 signed "
                 "bits; store the flags as signed 16-bit integers"
             )
@@ -205,18 +225,24 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
         if position and source.read(position, 8) != b"XTENSION":
             break  # special records or padding after the last unit
         cards, start = _scan_header(source, position, path)
-        facts = Header.facts(cards)
-        if primary is None:
-            primary = Header(cards, where=path.name)
-        elif facts.get("ZIMAGE") is True:
-            return _open_compressed(path)
-        size = _data_size(facts)
-        if start + size > source.size:
+        try:
+            facts = Header.facts(cards)
+            size = _data_size(facts)
+            if primary is None:
+                primary = Header(cards, where=path.name)
+            elif facts.get("ZIMAGE") is True:
+                return _open_compressed(path)
+            if start + size > source.size:
+                raise FileNotReadable(
+                    f"{path}: truncated: the file has {source.size} bytes, its headers announce {start + size}; "
+                    "get the file again"
+                )
+            if position:
+                _add_plane(planes, cards, facts, source, start, path)
+        except (LookupError, TypeError, ValueError, HeaderProblem, KeywordMissing) as error:
             raise FileNotReadable(
-                f"{path}: truncated: the file has {source.size} bytes, its headers announce {start + size}; get the file again"
-            )
-        if position:
-            _add_plane(planes, cards, facts, source, start, path)
+                f"{path}: the header at byte {position} is damaged ({error}); get the file again"
+            ) from error
         position = start + -(-size // BLOCK) * BLOCK
     if primary is None:
         raise FileNotReadable(f"{path}: not a FITS file: it has only {source.size} bytes")
@@ -225,15 +251,13 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
 
 def _open_bytes(path: Path) -> _Bytes:
     try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115  closed with the last plane that refers to it
-        magic = file.read(2)
-        if magic == b"":
+        source = _Bytes(path)
+        if source.size == 0:
             raise FileNotReadable(f"{path}: the file is empty")
-        if magic == b"\x1f\x8b":
-            file.seek(0)
-            with file, gzip.GzipFile(fileobj=file) as unpacked:
+        if source.read(0, 2) == b"\x1f\x8b":
+            with gzip.open(path) as unpacked:
                 return _Bytes(unpacked.read())
-        return _Bytes(file)
+        return source
     except FileNotFoundError:
         raise FileNotReadable(f"{path}: no such file; check the name and the folder") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -257,13 +281,20 @@ def _scan_header(source: _Bytes, position: int, path: Path) -> tuple[list[str], 
 
 
 def _data_size(facts: dict[str, Value]) -> int:
-    n_axis = int(facts.get("NAXIS", 0))
+    n_axis = _size(facts, "NAXIS")
     if n_axis == 0:
         return 0
-    count = 1
-    for axis in range(1, n_axis + 1):
-        count *= int(facts.get(f"NAXIS{axis}", 0))
+    if facts.get("BITPIX") not in _DTYPES:
+        raise ValueError(f"BITPIX = {facts.get('BITPIX')!r}")
+    count = math.prod(_size(facts, f"NAXIS{axis}") for axis in range(1, n_axis + 1))
     return abs(int(facts["BITPIX"])) // 8 * int(facts.get("GCOUNT", 1)) * (int(facts.get("PCOUNT", 0)) + count)
+
+
+def _size(facts: dict[str, Value], keyword: str) -> int:
+    value = facts.get(keyword)
+    if not isinstance(value, int) or value < 0 or (keyword == "NAXIS" and value > 999):
+        raise ValueError(f"{keyword} = {value!r}")
+    return value
 
 
 def _add_plane(
@@ -303,8 +334,11 @@ def _constant_plane(name: str, header: Header) -> Plane | None:
 def _open_compressed(path: Path) -> ImageFile:
     from astropy.io import fits as astropy_fits
 
-    with astropy_fits.open(path) as hdus:
-        image = from_hdulist(hdus)
+    try:
+        with astropy_fits.open(path) as hdus:
+            image = from_hdulist(hdus)
+    except (OSError, LookupError, TypeError, ValueError) as error:
+        raise FileNotReadable(f"{path}: cannot be read as FITS: {error}; get the file again") from error
     image.path, image.source = path, str(path)
     return image
 
@@ -664,10 +698,13 @@ def read_tables(source: Any, extensions: Iterable[int | str], columns: Sequence[
     if not path.is_file():
         raise FileNotReadable(f"{path}: no such file; check the name and the folder")
     try:
-        with astropy_fits.open(path, memmap=False) as hdus:
-            return [_table_of(hdus, extension, str(path), columns) for extension in extensions]
-    except OSError as error:
-        raise FileNotReadable(f"{path}: cannot be read as FITS: {error}") from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore")
+            warnings.filterwarnings("error", ".*truncated")
+            with astropy_fits.open(path, memmap=False) as hdus:
+                return [_table_of(hdus, extension, str(path), columns) for extension in extensions]
+    except (OSError, EOFError, TypeError, ValueError, zlib.error, UserWarning) as error:
+        raise FileNotReadable(f"{path}: cannot be read as FITS: {error}; get the file again") from error
 
 
 def _table_of(hdus: Any, extension: int | str, source: str, wanted: Sequence[str] | None = None) -> Table:

@@ -249,7 +249,12 @@ class Header:
         return value
 
     def _required(self, keyword: str, default: Value | None) -> Value:
-        return self[keyword] if default is None else self.get(keyword, default)  # type: ignore[return-value]
+        value = self.get(keyword)
+        if value is not None:
+            return value
+        if keyword in self:
+            raise HeaderProblem(f"{self.where}: {keyword} has no value; correct the header")
+        return self[keyword] if default is None else default
 
     def _wrong_type(self, keyword: str, value: Value, wanted: str) -> HeaderProblem:
         return HeaderProblem(f"{self.where}: {keyword} = {value!r} must be {wanted}; correct the header")
@@ -276,7 +281,10 @@ class Header:
             self._cards[i] = _with_comment(f"{old[:8]}= {_string_text(value)}", kept)
         else:
             # PARITY: only the value field changes: a number never gains the slash of a comment, a string always does.
-            self._cards[i] = f"{self._cards[i][:8]}= {_number_text(value)} {self._cards[i][31:]}"
+            # Column 31 is blanked by numbers, not by logicals.
+            old = self._cards[i]
+            after = old[30] if isinstance(value, (bool, np.bool_)) else " "
+            self._cards[i] = f"{old[:8]}= {_number_text(value)}{after}{old[31:]}"
 
     def insert_first(self, keyword: str, value: Value, comment: str) -> None:
         """Put a new card in front of all others."""

@@ -519,6 +519,7 @@ class Problems:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, CalacsError):
+            # Two steps may need the same file.
             if str(error) not in map(str, self.found):
                 self.found.append(error)
             return True
