@@ -14,7 +14,9 @@ C_FLAGS = (
     if MSVC
     else ["-std=c99", "-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"]
 )
-CYTHON_FLAGS = ["/O2"] if MSVC else ["-O2", "-ffp-contract=off"]
+CYTHON_FLAGS = ["/O2"] if MSVC else ["-O2", "-g0", "-ffp-contract=off"]
+# Cython's own helpers, which all modules share.
+SHARED = "calacs._core._cyutility"
 MODULES = sorted(Path("src/calacs/_core").glob("*.pyx"))
 
 
@@ -48,7 +50,9 @@ setup(
                 extra_compile_args=CYTHON_FLAGS,
             )
             for path in MODULES
-        ],
+        ]
+        + [Extension(SHARED, [f"src/{SHARED.replace('.', '/')}.c"], extra_compile_args=CYTHON_FLAGS)],
+        shared_utility_qualified_name=SHARED,
         compiler_directives={
             "language_level": 3,
             "boundscheck": False,
