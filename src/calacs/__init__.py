@@ -1,6 +1,6 @@
 """Calibration of exposures of the Hubble Space Telescope's Advanced Camera for Surveys.
 
-Tasks are modules with a function of the same name for files and ``run`` for exposures in memory:
+Tasks are modules with a function of the same name for files and ``run`` for exposures in memory::
 
     from calacs import calacs
     calacs.calacs("j8bt05njq_raw.fits")              # files, as ACSTOOLS does it

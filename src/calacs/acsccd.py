@@ -1,8 +1,10 @@
-"""The task acsccd: raw CCD exposures to bias-subtracted, trimmed images in electrons.
+"""The task acsccd: raw CCD exposures to bias-subtracted, trimmed images in electrons::
 
-from calacs import acsccd
-acsccd.acsccd("*_raw.fits")                             # files, as ACSTOOLS does it: x_raw.fits -> x_blv_tmp.fits
-exposure = acsccd.run("x_raw.fits", blevcorr="OMIT")    # in memory
+    from calacs import acsccd
+    acsccd.acsccd("*_raw.fits")                             # files, as ACSTOOLS does it: x_raw.fits -> x_blv_tmp.fits
+    exposure = acsccd.run("x_raw.fits", blevcorr="OMIT")    # in memory
+
+The first works on files with the names and arguments of ACSTOOLS, the second leaves all files alone.
 """
 
 from __future__ import annotations

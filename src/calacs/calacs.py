@@ -1,4 +1,4 @@
-"""The pipeline: one raw exposure, or an association of them, through all tasks.
+"""The pipeline: one raw exposure, or an association of them, through all tasks::
 
     from calacs import calacs
     calacs.calacs("j8bt05njq_raw.fits")                       # files: j8bt05njq_flt.fits

@@ -1,6 +1,6 @@
 """Geometry of the detectors: where an image lies on its chip, and which amplifier read which pixel.
 
-The CCDs in the orientation of the files (row 0 at the bottom), overscan in brackets:
+The CCDs in the orientation of the files (row 0 at the bottom), overscan in brackets::
 
     WFC                                     HRC
     A [24] +--------+--------+ [24] B       A [19] +--------+--------+ [19] B

@@ -1,6 +1,8 @@
-"""What a caller replaces for one run: switches, reference files and parameters, all by keyword argument.
+"""What a caller replaces for one run: switches, reference files and parameters, all by keyword argument::
 
-acsccd.run("x_raw.fits", blevcorr="OMIT", biasfile="my_bias.fits", readnsea=4.1)
+    acsccd.run("x_raw.fits", blevcorr="OMIT", biasfile="my_bias.fits", readnsea=4.1)
+
+None leaves things as they are.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The step convention: one calibration step is one function in one file, and this decorator does the bookkeeping.
+"""The step convention: one calibration step is one function in one file, and this decorator does the bookkeeping::
 
     @step("BIASCORR", refs=("BIASFILE",))
     def bias(job, sections):
