@@ -23,6 +23,10 @@ suppress_warnings = ["config.cache"]
 
 html_theme = "alabaster"
 html_title = f"calacs {__version__}"
-html_theme_options = {"description": "Calibration of Hubble ACS exposures", "page_width": "1100px", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "Calibration of Hubble ACS exposures",
+    "page_width": "1100px",
+    "fixed_sidebar": True,
+}
 html_copy_source = False
 html_static_path: list[str] = []

@@ -101,7 +101,13 @@ def exceptions() -> Rows:
     yield "Exception", "Status", "Meaning"
     for name in errors.__all__:
         kind = getattr(errors, name)
-        status = "" if not hasattr(kind, "status") else "of the first problem" if name == "PreflightFailed" else str(kind.status)
+        status = (
+            ""
+            if not hasattr(kind, "status")
+            else "of the first problem"
+            if name == "PreflightFailed"
+            else str(kind.status)
+        )
         yield f"`{name}`", status, first_sentence(kind.__doc__)
 
 

@@ -26,7 +26,9 @@ def blocks(page):
 
 def is_whole(text):
     """Whether the modules that a text imports exist; the tasks come one by one."""
-    names = [name for line in re.findall(r"from calacs import (.*)", text) for name in line.partition("#")[0].split(", ")]
+    names = [
+        name for line in re.findall(r"from calacs import (.*)", text) for name in line.partition("#")[0].split(", ")
+    ]
     try:
         for name in names:
             if name.strip().islower():
@@ -48,6 +50,7 @@ def examples(tmp_path_factory):
     exposure = sim.simulate("HRC", seed=1, exptime=30.0, references=refs, rootname=RAW[:9])
     exposure.write(folder)
     refs.write(folder / "jref")
+    del refs, exposure
     return folder
 
 
@@ -101,7 +104,9 @@ def parity_files():
 def test_every_oddity_that_is_kept_is_documented():
     text = (DOCS / "differences.md").read_text()
     missing = [path for path in parity_files() if f"`{path}`" not in text]
-    assert not missing, f"describe the PARITY: comments of {', '.join(missing)} in docs/differences.md, and name the files there"
+    assert not missing, (
+        f"describe the PARITY: comments of {', '.join(missing)} in docs/differences.md, and name the files there"
+    )
 
 
 def test_links_between_pages_lead_somewhere():
