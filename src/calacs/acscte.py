@@ -1,8 +1,10 @@
-"""The task acscte: the pixel-based CTE correction of bias-subtracted, trimmed WFC exposures.
+"""The task acscte: the pixel-based CTE correction of bias-subtracted, trimmed WFC exposures::
 
-from calacs import acscte
-acscte.acscte("*_blv_tmp.fits")                     # files, as ACSTOOLS does it: x_blv_tmp.fits -> x_blc_tmp.fits
-exposure = acscte.run("x_blv_tmp.fits", pctenfor=3) # in memory
+    from calacs import acscte
+    acscte.acscte("*_blv_tmp.fits")                     # files, as ACSTOOLS does it: x_blv_tmp.fits -> x_blc_tmp.fits
+    exposure = acscte.run("x_blv_tmp.fits", pctenfor=3) # in memory
+
+The kernels are in `calacs.cte`, the step is in `calacs.steps.pcte`, the table is read by `calacs.ctetab`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""The task acscteforwardmodel: what the traps make of an image when it is read out, with the model of PCTETAB.
+"""The task acscteforwardmodel: what the traps make of an image when it is read out, with the model of PCTETAB::
 
-from calacs import acscteforwardmodel
-acscteforwardmodel.acscteforwardmodel("x_blv_tmp.fits")   # files, as ACSTOOLS does it: -> x_ctefmod.fits
-exposure = acscteforwardmodel.run("x_flc.fits", pctecorr="PERFORM")
+    from calacs import acscteforwardmodel
+    acscteforwardmodel.acscteforwardmodel("x_blv_tmp.fits")   # files, as ACSTOOLS does it: -> x_ctefmod.fits
+    exposure = acscteforwardmodel.run("x_flc.fits", pctecorr="PERFORM")
+
+The step is in `calacs.steps.pcte`.
 """
 
 from __future__ import annotations
