@@ -298,6 +298,8 @@ def predict(job: Job) -> Exposure:
         Headers as they will be where later tasks look at them; all pixels are one 0 each, read-only.
     """
     exposure = Exposure(job.exposure.primary.copy(), (), job.exposure.path)
+    for amp, gain in zip(AMPS, job.chips[0].ccd.gain if job.chips else (), strict=False):
+        exposure.primary.set(f"ATODGN{amp}", np.float32(gain))
     for switch in ("DQICORR", "BIASCORR", "BLEVCORR", "SINKCORR"):
         if job.states[switch] is not State.OMIT:
             exposure.primary.set(switch, "COMPLETE")

@@ -10,28 +10,20 @@ Exposures pass from task to task in memory; intermediate files are written on re
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from calacs import acs2d, acsccd, acscte, fits
+from calacs import fits
 from calacs.door import FileDoor
-from calacs.errors import FileNotReadable, NothingToDo, Unsupported
+from calacs.errors import FileNotReadable, Unsupported
 from calacs.exposure import Exposure
+from calacs.flow import Bench, Plan, Progress, calibrate, plan_exposure, refuse_existing
 from calacs.log import banner
 from calacs.names import with_suffix
-from calacs.observation import Observation
 from calacs.overrides import Overrides
-from calacs.refs import Problems, References
-from calacs.step import Job, State, read_switch
+from calacs.refs import References
 
 __all__ = ["Plan", "Products", "calacs", "plan", "run"]
-
-CCD_SWITCHES = ("DQICORR", "ATODCORR", "BIASCORR", "BLEVCORR")
-IMAGE_SWITCHES = ("DARKCORR", "FLSHCORR", "FLATCORR", "SHADCORR", "PHOTCORR", "GLINCORR", "LFLGCORR")
-
-Progress = Callable[[str], None]
 
 
 class Products(dict[str, Exposure]):
@@ -42,66 +34,6 @@ class Products(dict[str, Exposure]):
         if len(matches) != 1:
             raise KeyError(f"{suffix!r}: {len(matches)} of the products {', '.join(self)} end so; give a whole name")
         return self[matches[0]]
-
-
-@dataclass(slots=True)
-class Plan:
-    """What the pipeline is going to do with one exposure, found out from headers and reference files alone.
-
-    Attributes
-    ----------
-    exposure : Exposure
-        Headers of the raw exposure; its pixels are not read.
-    jobs : list of Job
-        The tasks in order, prepared; empty where there is nothing to do.
-    problems : Problems
-        All that is wrong.
-    """
-
-    exposure: Exposure
-    jobs: list[Job] = field(default_factory=list)
-    problems: Problems = field(default_factory=Problems)
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Which tasks an exposure goes through.
-
-    Attributes
-    ----------
-    ccd, cte, image : bool
-        Whether acsccd, acscte and acs2d have something to do.
-    expscorr : bool
-        Whether EXPSCORR is PERFORM.
-    """
-
-    ccd: bool
-    cte: bool
-    image: bool
-    expscorr: bool
-
-    @classmethod
-    def of(cls, exposure: Exposure) -> Flow:
-        """Look at the switches of a raw exposure."""
-        header = exposure.primary
-        observation = Observation.of(header)
-
-        def any_performed(*switches: str) -> bool:
-            return any(read_switch(header, switch) is State.PERFORM for switch in switches)
-
-        if not observation.is_ccd:
-            return cls(False, False, any_performed("DQICORR", *IMAGE_SWITCHES), any_performed("EXPSCORR"))
-        return cls(
-            any_performed(*CCD_SWITCHES),
-            any_performed("PCTECORR"),
-            any_performed(*IMAGE_SWITCHES),
-            any_performed("EXPSCORR"),
-        )
-
-    @property
-    def nothing(self) -> bool:
-        """Whether no task has anything to do."""
-        return not (self.ccd or self.cte or self.image)
 
 
 def plan(source: Any, **overrides: Any) -> Plan:
@@ -127,43 +59,7 @@ def plan(source: Any, **overrides: Any) -> Plan:
     exposure = fits.as_headers(source)
     given = Overrides.of(overrides)
     given.apply(exposure)
-    refs = References(exposure.primary, given.references, given.columns)
-    return _plan(exposure, given, refs)
-
-
-def _plan(exposure: Exposure, given: Overrides, refs: References) -> Plan:
-    made = Plan(exposure)
-    problems = made.problems
-    with problems:
-        flow = Flow.of(exposure)
-        if flow.nothing:
-            raise _nothing(exposure)
-        shadow = exposure
-        if flow.ccd:
-            made.jobs.append(acsccd.prepare(exposure, given, refs=refs, problems=problems))
-            shadow = acsccd.predict(made.jobs[-1])
-        if len(shadow.imsets) < len(exposure.imsets):
-            return made
-        if flow.cte:
-            with problems:
-                made.jobs.append(acscte.prepare(shadow.copy_headers(), given, refs=refs, problems=problems))
-        if flow.image:
-            for cte_corrected in (False, True)[: 1 + flow.cte]:
-                with problems:
-                    job = acs2d.prepare(
-                        shadow.copy_headers(),
-                        given,
-                        refs=refs,
-                        problems=problems,
-                        cte_corrected=cte_corrected,
-                        expscorr=flow.expscorr,
-                    )
-                    made.jobs.append(job)
-    return made
-
-
-def _nothing(exposure: Exposure) -> NothingToDo:
-    return NothingToDo(f"{exposure.name}: no calibration switch is PERFORM: nothing to do")
+    return plan_exposure(exposure, given, References(exposure.primary, given.references, given.columns))
 
 
 def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **overrides: Any) -> Products:
@@ -193,52 +89,16 @@ def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **
         reported together, before the first pixel changes.
     """
     exposure = fits.as_exposure(source)
-    given = Overrides.of(overrides)
+    bench = _bench(exposure, Overrides.of(overrides), n_threads, progress)
+    return Products({name: one for name, one in calibrate(exposure, bench) if not name.endswith("_tmp.fits")})
+
+
+def _bench(exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None) -> Bench:
+    """Apply what the caller replaces, and check everything before the first pixel changes."""
     given.apply(exposure)
-    products = Products()
-    for name, product in _calibrate(exposure, given, n_threads, progress):
-        if not name.endswith("_tmp.fits"):
-            given.add_history(product)
-            products[name] = product
-    return products
-
-
-def _calibrate(
-    exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None
-) -> Iterator[tuple[str, Exposure]]:
-    """Yield intermediate and final exposures with their file names; what was yielded may be changed afterwards."""
     refs = References(exposure.primary, given.references, given.columns)
-    planned = _plan(exposure.copy_headers(), given, refs)
-    planned.problems.raise_all(exposure.name)
-    flow = Flow.of(exposure)
-
-    def name(suffix: str) -> str:
-        return with_suffix(exposure.name, "_raw", suffix).name
-
-    if flow.ccd:
-        acsccd.finish(acsccd.prepare(exposure, given, n_threads=n_threads, refs=refs), name("_blv_tmp"), progress)
-        yield name("_blv_tmp"), exposure
-    corrected = None
-    if flow.cte:
-        corrected = exposure.copy()
-        acscte.finish(acscte.prepare(corrected, given, n_threads=n_threads, refs=refs), name("_blc_tmp"), progress)
-        yield name("_blc_tmp"), corrected
-    for product, suffix in ((exposure, "_flt"), (corrected, "_flc")):
-        if product is None:
-            continue
-        if flow.image:
-            job = acs2d.prepare(
-                product,
-                given,
-                n_threads=n_threads,
-                refs=refs,
-                cte_corrected=product is corrected,
-                expscorr=flow.expscorr,
-            )
-            acs2d.finish(job, name(suffix), progress)
-        else:
-            product.primary.set("FILENAME", name(suffix))
-        yield name(suffix), product
+    plan_exposure(exposure.copy_headers(), given, refs).problems.raise_all(exposure.name)
+    return Bench(given, refs, n_threads, progress)
 
 
 def calacs(
@@ -298,24 +158,12 @@ def process(
         raise FileNotReadable(f"{path}: no such file; check the name and the folder")
     if "_asn" in path.name:
         raise Unsupported(f"{path}: associations cannot be processed yet; run calacs on the raw exposures one by one")
-    given = Overrides.of(overrides or {})
     products: list[Path] = []
     with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")), banner("calacs", ("Input", path)):
         exposure = fits.read_exposure(path)
-        given.apply(exposure)
-        for target in _targets(exposure, path, keep_temporaries):
-            fits.refuse_existing(target, clobber=door.clobber)
-        for name, product in _calibrate(exposure, given, door.n_threads, progress):
-            if name.endswith("_tmp.fits") and not keep_temporaries:
-                continue
-            given.add_history(product)
-            products.append(fits.write_exposure(product, path.with_name(name), clobber=door.clobber))
+        bench = _bench(exposure, Overrides.of(overrides or {}), door.n_threads, progress)
+        refuse_existing(exposure, path.parent, temporaries=keep_temporaries, clobber=door.clobber)
+        for name, one in calibrate(exposure, bench):
+            if keep_temporaries or not name.endswith("_tmp.fits"):
+                products.append(fits.write_exposure(one, path.with_name(name), clobber=door.clobber))
     return products
-
-
-def _targets(exposure: Exposure, path: Path, keep_temporaries: bool) -> list[Path]:
-    flow = Flow.of(exposure)
-    suffixes = ["_flt"] + ["_flc"] * flow.cte
-    if keep_temporaries:
-        suffixes += ["_blv_tmp"] * flow.ccd + ["_blc_tmp"] * flow.cte
-    return [with_suffix(path, "_raw", suffix) for suffix in suffixes]

@@ -10,7 +10,7 @@ from calacs.observation import Observation
 from calacs.step import Job, State, Step
 
 if TYPE_CHECKING:
-    from calacs.calacs import Plan
+    from calacs.flow import Plan
 
 _VERDICT = {
     State.PERFORM: "will be done",

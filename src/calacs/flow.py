@@ -1,0 +1,243 @@
+"""The flow of exposures through the tasks: single exposures and associations.
+
+An exposure is planned first, from its headers and reference files alone: every task is prepared on an exposure without
+pixels, as the task before it will leave it.  Only if all exposures of a run are found good are pixels read and changed.
+
+Notes
+-----
+Order of tasks, choice of dark file, and names: HSTCAL ``pkg/acs/lib/calacs/calacs.c``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from calacs import acs2d, acsccd, acscte, fits
+from calacs.errors import NothingToDo
+from calacs.exposure import Exposure
+from calacs.names import filename_keyword, with_suffix
+from calacs.observation import Observation
+from calacs.overrides import Overrides
+from calacs.refs import REGISTRY, Problems, References
+from calacs.step import Job, State, read_switch
+
+Progress = Callable[[str], None]
+
+CCD_SWITCHES = ("DQICORR", "ATODCORR", "BIASCORR", "BLEVCORR")
+IMAGE_SWITCHES = ("DARKCORR", "FLSHCORR", "FLATCORR", "SHADCORR", "PHOTCORR", "GLINCORR", "LFLGCORR")
+OWN_REFERENCES = frozenset({"SATUFILE", "SNKCFILE", "CFLTFILE", "SPOTTAB"})
+"""Reference files that each exposure of an association names itself; the others are those of the first exposure."""
+
+
+def performed(exposure: Exposure, *switches: str) -> bool:
+    """Whether any of some switches of an exposure is PERFORM."""
+    return any(read_switch(exposure.primary, switch) is State.PERFORM for switch in switches)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Which tasks an exposure goes through.
+
+    Attributes
+    ----------
+    ccd, cte, image : bool
+        Whether acsccd, acscte and acs2d have something to do.
+    expscorr : bool
+        Whether EXPSCORR is PERFORM, so that acs2d sets it to COMPLETE.
+    """
+
+    ccd: bool
+    cte: bool
+    image: bool
+    expscorr: bool
+
+    @classmethod
+    def of(cls, exposure: Exposure) -> Flow:
+        """Look at the switches of a raw exposure."""
+        is_ccd = Observation.of(exposure.primary).is_ccd
+        image = performed(exposure, *IMAGE_SWITCHES, *(() if is_ccd else ("DQICORR",)))
+        return cls(
+            is_ccd and performed(exposure, *CCD_SWITCHES),
+            is_ccd and performed(exposure, "PCTECORR"),
+            image,
+            performed(exposure, "EXPSCORR"),
+        )
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no task has anything to do."""
+        return not (self.ccd or self.cte or self.image)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What the pipeline is going to do with one exposure, found out without its pixels.
+
+    Attributes
+    ----------
+    exposure : Exposure
+        Headers of the raw exposure.
+    jobs : list of Job
+        The tasks in order, prepared; empty where there is nothing to do.
+    problems : Problems
+        All that is wrong.
+    calibrated : list of Exposure
+        What acsccd and, with PCTECORR, acscte will make of it, without pixels; for the tasks that combine exposures.
+    """
+
+    exposure: Exposure
+    jobs: list[Job] = field(default_factory=list)
+    problems: Problems = field(default_factory=Problems)
+    calibrated: list[Exposure] = field(default_factory=list)
+
+
+def plan_exposure(exposure: Exposure, given: Overrides, refs: References, problems: Problems | None = None) -> Plan:
+    """Prepare all tasks of an exposure whose pixels are not read."""
+    plan = Plan(exposure, problems=problems or Problems())
+    with plan.problems:
+        flow = Flow.of(exposure)
+        if flow.nothing:
+            raise NothingToDo(f"{exposure.name}: no calibration switch is PERFORM: nothing to do")
+        shadow = exposure
+        if flow.ccd:
+            plan.jobs.append(acsccd.prepare(exposure, given, refs=refs, problems=plan.problems))
+            shadow = acsccd.predict(plan.jobs[-1])
+            if len(shadow.imsets) < len(exposure.imsets):
+                return plan  # no row of CCDTAB: the tasks after this one would only repeat that
+        plan.calibrated.append(shadow)
+        if flow.cte:
+            job = acscte.prepare(shadow.copy_headers(), given, refs=refs, problems=plan.problems)
+            plan.jobs.append(job)
+            plan.calibrated.append(acscte.predict(job))
+        if flow.image:
+            for cte_corrected, product in enumerate(plan.calibrated):
+                plan.jobs.append(
+                    acs2d.prepare(
+                        product.copy_headers(),
+                        given,
+                        refs=refs,
+                        problems=plan.problems,
+                        cte_corrected=bool(cte_corrected),
+                        expscorr=flow.expscorr,
+                    )
+                )
+                plan.jobs[-1].label = "acs2d after acscte" if cte_corrected else "acs2d"
+    return plan
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where one exposure is calibrated.
+
+    Attributes
+    ----------
+    given : Overrides
+        What the caller replaces.
+    refs : References
+        Reference files.
+    n_threads : int
+        Threads to use.
+    progress : callable or None
+        Called with a text before each step.
+    """
+
+    given: Overrides
+    refs: References
+    n_threads: int = 1
+    progress: Progress | None = None
+
+    def level(self, exposure: Exposure, flow: Flow) -> Iterator[tuple[str, Exposure]]:
+        """First half: bias level and CTE correction.
+
+        Yields
+        ------
+        name : str
+            File name of the intermediate exposure.
+        calibrated : Exposure
+            The exposure itself, changed in place, and then, with PCTECORR, a corrected copy.
+        """
+        name = product_name(exposure, "_blv_tmp")
+        if flow.ccd:
+            job = acsccd.prepare(exposure, self.given, n_threads=self.n_threads, refs=self.refs)
+            acsccd.finish(job, name, self.progress)
+        else:
+            exposure.primary.set("FILENAME", filename_keyword(name), "name of file")
+        corrected = exposure.copy() if flow.cte else None
+        yield name, exposure
+        if corrected is not None:
+            name = product_name(corrected, "_blc_tmp")
+            job = acscte.prepare(corrected, self.given, n_threads=self.n_threads, refs=self.refs)
+            acscte.finish(job, name, self.progress)
+            yield name, corrected
+
+    def image(self, exposure: Exposure, flow: Flow, name: str, *, cte_corrected: bool) -> Exposure:
+        """Second half: dark, flat, photometry; the exposure is changed in place."""
+        if flow.image:
+            job = acs2d.prepare(
+                exposure,
+                self.given,
+                n_threads=self.n_threads,
+                refs=self.refs,
+                cte_corrected=cte_corrected,
+                expscorr=flow.expscorr,
+            )
+            acs2d.finish(job, name, self.progress)
+        else:
+            exposure.primary.set("FILENAME", filename_keyword(name), "name of file")
+        self.given.add_history(exposure)
+        return exposure
+
+
+def product_name(exposure: Exposure, suffix: str) -> str:
+    """File name of a product of a raw exposure."""
+    return with_suffix(exposure.name, "_raw", suffix).name
+
+
+def calibrate(exposure: Exposure, bench: Bench) -> Iterator[tuple[str, Exposure]]:
+    """Take a planned exposure through all tasks.
+
+    Yields
+    ------
+    name : str
+        File name: the intermediate ones (``x_blv_tmp.fits``) first, the products (``x_flt.fits``, ``x_flc.fits``) last.
+    exposure : Exposure
+        To be used at once: intermediate exposures are changed afterwards.
+    """
+    flow = Flow.of(exposure)
+    calibrated: list[tuple[str, Exposure]] = []
+    if Observation.of(exposure.primary).is_ccd:
+        for name, one in bench.level(exposure, flow):
+            yield name, one
+            calibrated.append((("_flt", "_flc")[len(calibrated)], one))
+    else:
+        calibrated.append(("_flt", exposure))
+    for suffix, one in calibrated:
+        name = product_name(exposure, suffix)
+        yield name, bench.image(one, flow, name, cte_corrected=suffix == "_flc")
+
+
+def shared_references(first: Exposure) -> dict[str, Any]:
+    """Reference files that the first exposure of a position names for all of them."""
+    return {
+        spec.keyword: first.primary.get_str(spec.keyword, "")
+        for spec in REGISTRY.values()
+        if spec.keyword not in OWN_REFERENCES and (not spec.switches or performed(first, *spec.switches))
+    }
+
+
+def targets(exposure: Exposure, folder: Path, *, temporaries: bool) -> list[Path]:
+    """Files that the pipeline will write for an exposure."""
+    flow = Flow.of(exposure)
+    suffixes = ["_flt"] + ["_flc"] * flow.cte
+    if temporaries and Observation.of(exposure.primary).is_ccd:
+        suffixes += ["_blv_tmp"] + ["_blc_tmp"] * flow.cte
+    return [folder / product_name(exposure, suffix) for suffix in suffixes]
+
+
+def refuse_existing(exposure: Exposure, folder: Path, *, temporaries: bool, clobber: bool) -> None:
+    """Raise OutputExists if a file that will be written exists and may not be replaced."""
+    for target in targets(exposure, folder, temporaries=temporaries):
+        fits.refuse_existing(target, clobber=clobber)
