@@ -351,6 +351,138 @@ int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t 
 int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
                   int16_t flag, ptrdiff_t *n_flagged);
 
+/* ---- crrej: rejection of cosmic rays in a list of exposures ---------------------------------------
+ *
+ * Images are combined in list order, and every sum runs in that order.  All kernels work on rows, so that an image may be
+ * cut into tiles.  Algorithms of HSTCAL pkg/acs/lib/acsrej.
+ */
+
+/* Codes of the mask.  PARITY: they share the mask with the raw DQ values, so that raw values 2, 4 and 8 mean the same. */
+enum { CAL_CRREJ_SPILL = 2, CAL_CRREJ_EXCLUDE = 4, CAL_CRREJ_HIT = 8 };
+
+/* What is needed of the brightest part of an image to lay out its histogram; starts as {2147483648, 0, 0}. */
+typedef struct {
+    float lowest;
+    float sum;
+    ptrdiff_t count;
+} cal_crrej_range;
+
+/* cal_crrej_range_add -- extend the range by some pixels.
+ * Given     sci const float[n] (electron);  dq const int16_t[n];  bad_bits int16_t: a pixel with any of them is not used
+ * Returned  range: lowest value, sum in float in raster order, number of pixels
+ */
+void cal_crrej_range_add(const float *sci, const int16_t *dq, ptrdiff_t n, int16_t bad_bits, cal_crrej_range *range);
+
+/* The bins of a histogram: bin i is [low + i width, low + (i + 1) width). */
+typedef struct {
+    float low;
+    float width;
+    int32_t n_bin;
+} cal_crrej_bins;
+
+/* cal_crrej_bins_of -- bins from the lowest value to as far beyond the mean; 1000 to 10000 of them.
+ * Given     range const cal_crrej_range *
+ * Returned  bins cal_crrej_bins *
+ * Status    CAL_OK, CAL_NO_DATA (no pixel: bins that no value falls into)
+ */
+int cal_crrej_bins_of(const cal_crrej_range *range, cal_crrej_bins *bins);
+
+/* cal_crrej_histogram -- count the pixels without any flag.
+ * Given     sci const float[n] (electron);  dq const int16_t[n];  bins
+ * Returned  count int32_t[bins->n_bin + 1]: increased; the last one counts all other pixels
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     PARITY: truncation toward zero puts values up to one bin below `low` into the first bin.
+ */
+int cal_crrej_histogram(const float *sci, const int16_t *dq, ptrdiff_t n, const cal_crrej_bins *bins, int32_t *count);
+
+/* cal_crrej_mode -- peak of a histogram, from a parabola through its three highest neighboring bins.
+ * Given     count const int32_t[bins->n_bin];  bins
+ * Returned  mode float * (electron): middle of the bin where the peak is the first or last one
+ * Status    CAL_OK, CAL_BAD_SIZE
+ */
+int cal_crrej_mode(const int32_t *count, const cal_crrej_bins *bins, float *mode);
+
+/* One exposure: pixels of the same rows in all planes, and what scales them. */
+typedef struct {
+    const float *sci;  /* electron */
+    const float *err;  /* electron; NULL where not needed */
+    const int16_t *dq; /* NULL where not needed */
+    float time;        /* exposure time, s */
+    float sky;         /* electron */
+} cal_crrej_image;
+
+/* cal_crrej_minimum -- first guess: the lowest of the images.
+ * Given     image const cal_crrej_image[n_image];  n ptrdiff_t: pixels;  bad_bits int16_t
+ * Returned  guess float[n] (electron/s)
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     PARITY: a pixel that is bad in the first image, or lowest where it is bad, is guessed as 0; so is every
+ *           positive pixel where an image has no exposure time.
+ */
+int cal_crrej_minimum(const cal_crrej_image *image, ptrdiff_t n_image, ptrdiff_t n, int16_t bad_bits, float *guess);
+
+/* cal_crrej_median -- first guess: the median of the good pixels of images with exposure time.
+ * Given, returned  as above
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ * Notes     Sorted by insertion, as far as NaN are concerned; mean of the two middle ones for even numbers.
+ */
+int cal_crrej_median(const cal_crrej_image *image, ptrdiff_t n_image, ptrdiff_t n, int16_t bad_bits, float *guess);
+
+/* What makes a pixel a cosmic ray, in one iteration. */
+typedef struct {
+    float sigma2;     /* square of the rejection limit, in sigma */
+    float scale;      /* noise proportional to the signal */
+    float spread2;    /* square of the factor for neighbors (CRTHRESH); -1: always */
+    float radius2;    /* square of the radius in which neighbors are looked at, pixel */
+    ptrdiff_t width;  /* radius rounded up */
+    int16_t bad_bits; /* a pixel with any of these bits is excluded from the search */
+} cal_crrej_rule;
+
+/* cal_crrej_scan -- find the cosmic rays in some rows of one image.
+ * Given     image: its rows, and up to rule->width rows above them;  rule;
+ *           guess const float[n_row][n_col] (electron/s): the image without cosmic rays;
+ *           shade const float[n_row][n_col] (s) or NULL: extra exposure time from the shutter;
+ *           n_row, n_scan: rows at hand, rows to search (the first ones);
+ *           mask int16_t[n_row][n_col]: DQ values, in the first rows as an earlier call for the rows below left them
+ * Returned  mask: searched rows final, rows above them with the neighbors of the hits marked;
+ *           raw int16_t[n_scan][n_col] or NULL: the mask of each row before its search
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ * Notes     PARITY: neighbors in rows below a hit stay as they are: those rows are finished.
+ */
+int cal_crrej_scan(const cal_crrej_image *image, const cal_crrej_rule *rule, const float *guess, const float *shade,
+                   ptrdiff_t n_row, ptrdiff_t n_scan, ptrdiff_t n_col, int16_t *mask, int16_t *raw);
+
+/* cal_crrej_accumulate -- add the pixels of one image that are not left out.
+ * Given     image;  mask const int16_t[n];  left_out int16_t: mask bits that leave a pixel out;  n ptrdiff_t
+ * Returned  sum float[n] (electron), time float[n] (s), square float[n] or NULL (electron^2): increased
+ */
+void cal_crrej_accumulate(const cal_crrej_image *image, const int16_t *mask, int16_t left_out, ptrdiff_t n, float *sum,
+                          float *time, float *square);
+
+/* cal_crrej_merge -- merge the flags of one image.
+ * Given     mask const int16_t[n_row][n_col], raw const int16_t[n_row][n_col]: of cal_crrej_scan;
+ *           flag int16_t: bit of cosmic rays
+ * Returned  seen int16_t[n_row][n_col]: flags seen so far, starts as 0;
+ *           dq int16_t[n_row][n_col]: merged flags, starts as `flag`; keeps it where every image is rejected;
+ *           hit unsigned char[n_row][(n_col + 7) / 8] or NULL: bits, most significant first, of the rejected pixels;
+ *           (value) ptrdiff_t : number of rejected pixels
+ */
+ptrdiff_t cal_crrej_merge(const int16_t *mask, const int16_t *raw, ptrdiff_t n_row, ptrdiff_t n_col, int16_t flag,
+                          int16_t *seen, int16_t *dq, unsigned char *hit);
+
+/* cal_crrej_average -- the image without cosmic rays.
+ * Given     sum, time const float[n]: of cal_crrej_accumulate;  shade const float[n] (s) or NULL;  n ptrdiff_t
+ * Returned  guess float[n] (electron/s): as it was where nothing is left
+ */
+void cal_crrej_average(const float *sum, const float *time, const float *shade, ptrdiff_t n, float *guess);
+
+/* cal_crrej_finish -- the combined image.
+ * Given     sum, time, square const float[n];  shade const float[n] (s) or NULL;  n ptrdiff_t;
+ *           total float: exposure time of all images (s);  sky float (electron)
+ * Returned  sci, err float[n] (electron): `sky` and 0 where nothing is left
+ */
+void cal_crrej_finish(const float *sum, const float *time, const float *square, const float *shade, ptrdiff_t n,
+                      float total, float sky, float *sci, float *err);
+
 /* ---- quadrant values ------------------------------------------------------------------------------ */
 
 /* One value per amplifier quadrant: rows below `row` and columns left of `col` are the lower left quadrant, and so on.
@@ -384,6 +516,25 @@ int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, c
  */
 void cal_imarith_subtract(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
                           const float *ref_sci, const float *ref_err, const int16_t *ref_dq);
+
+/* cal_imarith_square -- turn errors into variances, in float.
+ * Given     err const float[n]
+ * Returned  err: err err
+ */
+void cal_imarith_square(float *err, ptrdiff_t n);
+
+/* cal_imarith_sum -- add an image to a sum whose errors are variances, in float.
+ * Given     sci, var float[n], dq int16_t[n];  new_sci, new_err const float[n], new_dq const int16_t[n]
+ * Returned  sci + new_sci;  var + new_err new_err;  dq | new_dq
+ */
+void cal_imarith_sum(float *CAL_RESTRICT sci, float *CAL_RESTRICT var, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                     const float *new_sci, const float *new_err, const int16_t *new_dq);
+
+/* cal_imarith_root -- turn variances into errors, in float.
+ * Given     var const float[n]
+ * Returned  var: sqrt(var)
+ */
+void cal_imarith_root(float *var, ptrdiff_t n);
 
 /* ---- noise: uncertainty of CCD data ---------------------------------------------------------------- */
 

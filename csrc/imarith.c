@@ -42,3 +42,23 @@ void cal_imarith_subtract(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int1
         dq[i] = (int16_t)(dq[i] | ref_dq[i]);
     }
 }
+
+void cal_imarith_square(float *err, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) err[i] *= err[i];
+}
+
+void cal_imarith_sum(float *CAL_RESTRICT sci, float *CAL_RESTRICT var, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                     const float *new_sci, const float *new_err, const int16_t *new_dq)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sci[i] += new_sci[i];
+        var[i] += new_err[i] * new_err[i];
+        dq[i] = (int16_t)(dq[i] | new_dq[i]);
+    }
+}
+
+void cal_imarith_root(float *var, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) var[i] = sqrtf(var[i]);
+}

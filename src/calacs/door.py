@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calacs import log
-from calacs.errors import CalacsWarning, FileNotReadable
+from calacs import association, log
+from calacs.errors import AssociationError, CalacsWarning, FileNotReadable
 from calacs.names import expand
 from calacs.parallel import available_cpus
 
@@ -58,6 +58,48 @@ def _lines(name: str) -> list[str]:
     except OSError as error:
         raise FileNotReadable(f"@{name}: the list cannot be read: {error.strerror}") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+EXPOSURE_SUFFIXES = ("_flt", "_flc", "_blv_tmp", "_blc_tmp")
+
+
+def expand_exposures(source: Any, suffixes: Sequence[str] = EXPOSURE_SUFFIXES) -> list[Path]:
+    """Turn the input of a task that combines exposures into file names.
+
+    Parameters
+    ----------
+    source : str, path-like or iterable of them
+        As of `expand_input`; an association table (``x_asn.fits``) stands for its exposures.
+    suffixes : sequence of str
+        Suffixes of files that an exposure of an association may have; the first that exists is taken.
+
+    Raises
+    ------
+    FileNotReadable
+        There is no file of a member, beside the table.
+    AssociationError
+        The table contradicts itself, or its exposures belong to several products.
+    """
+    paths = []
+    for path in expand_input(source):
+        paths += _members(path, suffixes) if path.stem.endswith(("_asn", "_asc")) else [path]
+    return paths
+
+
+def _members(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    table = association.read(path)
+    if len(table.positions) > 1:
+        raise AssociationError(
+            f"{path}: the exposures belong to {len(table.positions)} positions of a dither pattern; give those of one position"
+        )
+    found = []
+    for member in table.positions[0].members:
+        names = [path.with_name(f"{member.name}{suffix}.fits") for suffix in suffixes]
+        existing = next((name for name in names if name.exists()), None)
+        if existing is None:
+            raise FileNotReadable(f"{path}: the member {member.name} has no file; one of {', '.join(map(str, names))} is needed")
+        found.append(existing)
+    return found
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ import threading
 import time
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -125,7 +125,7 @@ class Plane:
     @property
     def dtype(self) -> type[np.float32] | type[np.int16]:
         """Type of the pixels in memory."""
-        return np.int16 if self.name == "DQ" else np.float32
+        return np.int16 if self.name in ("DQ", "UDL") else np.float32
 
     def read(self, rows: slice = slice(None), cols: slice = slice(None)) -> NDArray[Any]:
         """Pixels as float32 (SCI, ERR) or int16 (DQ): C order, native bytes, writable, BSCALE and BZERO applied.
@@ -449,15 +449,19 @@ def settle_planes(imset: ImSet) -> frozenset[str]:
             else:
                 for keyword in ("PIXVALUE", "NPIX1") + (("NPIX2",) if pixels.shape[0] > 1 else ()):
                     header.remove(keyword)
-        if "EXTVER" not in header:
-            header.insert_first("EXTVER", imset.extver, "Extension version")
-        elif header.get_int("EXTVER") != imset.extver:
-            header.set("EXTVER", imset.extver)
-        if "EXTNAME" in header:
-            header.set("EXTNAME", name)
-        else:
-            header.insert_first("EXTNAME", name, "Name of the extension")
+        _settle_name(header, name, imset.extver)
     return frozenset(constants)
+
+
+def _settle_name(header: Header, name: str, extver: int) -> None:
+    if "EXTVER" not in header:
+        header.insert_first("EXTVER", extver, "Extension version")
+    elif header.get_int("EXTVER") != extver:
+        header.set("EXTVER", extver)
+    if "EXTNAME" in header:
+        header.set("EXTNAME", name)
+    else:
+        header.insert_first("EXTNAME", name, "Name of the extension")
 
 
 def _all_equal(pixels: NDArray[Any], value: Any) -> bool:
@@ -491,6 +495,123 @@ def write_exposure(exposure: Exposure, path: str | os.PathLike[str], *, clobber:
     with replacing(path) as file:
         _write_units(exposure, file)
     return path
+
+
+def write_planes(primary: Header, planes: Iterable[Plane], path: Path, *, clobber: bool = False) -> Path:
+    """Write extensions of 16-bit integers under one primary header, each name numbered from 1.
+
+    Raises
+    ------
+    OutputExists, WriteFailed
+        As of `write_exposure`.
+    """
+    refuse_existing(path, clobber=clobber)
+    extver: dict[str, int] = {}
+    with replacing(path) as file:
+        file.write(_header_bytes(_primary_cards(), primary))
+        for plane in planes:
+            extver[plane.name] = extver.get(plane.name, 0) + 1
+            header = plane.header.copy()
+            _settle_name(header, plane.name, extver[plane.name])
+            file.write(_header_bytes(_extension_cards(16, plane.shape), header))
+            _write_pixels(plane.read(), file)
+    return path
+
+
+def check_folder(path: Path) -> None:
+    """Raise WriteFailed unless files can be made beside `path`."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise WriteFailed(f"{path}: cannot be created: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise WriteFailed(f"{path}: cannot be created: the folder {folder} is not writable; check its permissions")
+
+
+def check_updatable(path: Path) -> None:
+    """Raise WriteFailed unless the pixels of a file can be changed in place."""
+    if not os.access(path, os.W_OK):
+        raise WriteFailed(f"{path}: cannot be changed: the file is not writable; check its permissions")
+    with open(path, "rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            raise WriteFailed(f"{path}: cannot be changed: the file is compressed; uncompress it first")
+
+
+def update_dq(path: Path, planes: Mapping[int, NDArray[np.int16]]) -> None:
+    """Replace DQ planes of a file, by EXTVER; all other bytes stay as they are.
+
+    Planes stored as 16-bit integers are overwritten in place.  Where one is stored otherwise, as a constant for example, the
+    file is replaced as a whole, and the plane then holds 16-bit integers.
+
+    Raises
+    ------
+    WriteFailed
+        The file cannot be written.
+    """
+    source = _open_bytes(path)
+    units = _units(source, path)
+    wanted = {("DQ", extver): pixels for extver, pixels in planes.items()}
+    chosen = [(unit, wanted[unit.key]) for unit in units if unit.key in wanted]
+    try:
+        if all(unit.is_plain_int16 for unit, _ in chosen):
+            with open(path, "r+b") as file:
+                for unit, pixels in chosen:
+                    file.seek(unit.start)
+                    _write_rows(pixels, file)
+            return
+    except OSError as error:
+        raise WriteFailed(f"{path}: cannot be changed: {error.strerror}; its flags may be incomplete") from error
+    with replacing(path) as file:
+        for unit in units:
+            if unit.key in wanted:
+                pixels = wanted[unit.key]
+                file.write(_header_bytes((), _expanded(unit.cards, pixels.shape)))
+                _write_pixels(pixels, file)
+            else:
+                file.write(source.read(unit.position, unit.end - unit.position))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Where one header-data unit lies in a file."""
+
+    key: tuple[str, int]
+    cards: list[str]
+    position: int
+    start: int
+    end: int
+
+    @property
+    def is_plain_int16(self) -> bool:
+        facts = Header.facts(self.cards)
+        scaling = float(facts.get("BSCALE", 1.0)), float(facts.get("BZERO", 0.0))
+        return int(facts.get("NAXIS", 0)) > 0 and int(facts.get("BITPIX", 0)) == 16 and scaling == (1.0, 0.0)
+
+
+def _units(source: _Bytes, path: Path) -> list[_Unit]:
+    units, position = [], 0
+    while position + BLOCK <= source.size and (not position or source.read(position, 8) == b"XTENSION"):
+        cards, start = _scan_header(source, position, path)
+        facts = Header.facts(cards)
+        end = start + -(-_data_size(facts) // BLOCK) * BLOCK
+        key = str(facts.get("EXTNAME", "")).strip().upper(), int(facts.get("EXTVER", 1))
+        units.append(_Unit(key if position else ("", 0), cards, position, start, end))
+        position = end
+    return units
+
+
+def _expanded(cards: Iterable[str], shape: tuple[int, ...]) -> Header:
+    """Header of a plane of 16-bit integers, made from that of a constant or scaled one."""
+    header = Header((), where="DQ")
+    header.replace_cards(cards)
+    for keyword in ("PIXVALUE", "NPIX1", "NPIX2", "BSCALE", "BZERO"):
+        header.remove(keyword)
+    header.set("BITPIX", 16)
+    header.set("NAXIS", 2)
+    axes = [_structure_card(f"NAXIS{i}", str(n), f"length of data axis {i}") for i, n in enumerate(reversed(shape), 1)]
+    kept = [card for card in header.cards if not card.startswith(("NAXIS1 ", "NAXIS2 "))]
+    after = next(i for i, card in enumerate(kept, 1) if card.startswith("NAXIS "))
+    header.replace_cards([*kept[:after], *axes, *kept[after:]])
+    return header
 
 
 def may_clobber() -> bool:
@@ -563,10 +684,14 @@ def _write_units(exposure: Exposure, file: IO[bytes]) -> None:
 
 
 def _write_pixels(pixels: NDArray[Any], file: IO[bytes]) -> None:
+    _write_rows(pixels, file)
+    file.write(bytes(-pixels.nbytes % BLOCK))
+
+
+def _write_rows(pixels: NDArray[Any], file: IO[bytes]) -> None:
     big_endian = pixels.dtype.newbyteorder(">")
     for row in range(0, pixels.shape[0], BLOCK_ROWS):
         file.write(np.ascontiguousarray(pixels[row : row + BLOCK_ROWS], big_endian).data)
-    file.write(bytes(-pixels.nbytes % BLOCK))
 
 
 def _structure_card(keyword: str, value: str, comment: str) -> str:

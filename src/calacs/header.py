@@ -286,6 +286,14 @@ class Header:
             after = old[30] if isinstance(value, (bool, np.bool_)) else " "
             self._cards[i] = f"{old[:8]}= {_number_text(value)}{after}{old[31:]}"
 
+    def set_comment(self, keyword: str, comment: str) -> None:
+        """Replace the comment of the first card of that name."""
+        i = self._find(keyword)
+        if i is None:
+            raise KeywordMissing(f"{self.where}: the keyword {keyword} is missing")
+        card = self._cards[i]
+        self._cards[i] = _with_comment(card[: _parse(card)[1] + 1], comment)
+
     def insert_first(self, keyword: str, value: Value, comment: str) -> None:
         """Put a new card in front of all others."""
         text = _string_text(value) if isinstance(value, str) else _number_text(value)

@@ -70,3 +70,26 @@ def filename_keyword(name: str) -> str:
     match = re.search(r"[A-Za-z0-9_.]*$", name)
     base = match.group() if match else ""
     return base if len(base) > 1 else name
+
+
+def association_root(name: str) -> str:
+    """Root of a combined product's name: everything up to the suffix.
+
+    PARITY: the folder stays, and products of CTE-corrected exposures keep their suffix (``j_crc_tmp``).
+
+    Notes
+    -----
+    Algorithm: HSTCAL ``pkg/acs/lib/findroot.c``.
+    """
+    for suffix in ("_raw", "_asn", "_crj", "_blv", "_flt", "_sfl", "_dth", ".fit"):
+        if suffix in name:
+            return name[: name.index(suffix)]
+    return name
+
+
+def upper_root(root: str) -> str:
+    """Root name as the ROOTNAME keyword of a combined product shows it.
+
+    PARITY: the official program has no room for roots of 7 characters or fewer and writes asterisks.
+    """
+    return root.upper() if len(root) > 7 else "*****"

@@ -6,9 +6,11 @@ threads.
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from queue import SimpleQueue
 from threading import Event
 from typing import TypeAlias, TypeVar
@@ -87,3 +89,26 @@ def run_reporting(tasks: Sequence[Callable[[int, Report], T]], n_threads: int, a
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+@contextmanager
+def thread_pool(n_threads: int) -> Iterator[Callable[[Sequence[Callable[[], T]]], list[T]]]:
+    """Keep one pool for many rounds of calls: yield a function like `run_parallel` without its second argument."""
+    if n_threads <= 1:
+        yield lambda calls: [call() for call in calls]
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+
+        def run(calls: Sequence[Callable[[], T]]) -> list[T]:
+            if len(calls) <= 1:
+                return [call() for call in calls]
+            return [future.result() for future in [pool.submit(call) for call in calls]]
+
+        yield run
+
+
+def split_rows(n_row: int, n_part: int) -> list[slice]:
+    """Cut rows into at most `n_part` slices of nearly equal size."""
+    n_part = max(1, min(n_part, n_row))
+    edges = [n_row * i // n_part for i in range(n_part + 1)]
+    return [slice(first, last) for first, last in itertools.pairwise(edges)]

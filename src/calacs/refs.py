@@ -206,7 +206,15 @@ REGISTRY: dict[str, RefSpec] = {
             origin="lib/getphttab.c",
         ),
         RefSpec(
-            "CRREJTAB", ("CRCORR", "RPTCORR"), "table", CCD, "cosmic-ray rejection parameters", origin="lib/acsrej"
+            "CRREJTAB",
+            ("CRCORR", "RPTCORR"),
+            "table",
+            CCD,
+            "cosmic-ray rejection parameters",
+            row_keys=("CRSPLIT", "MEANEXP"),
+            parameters=tuple(reftables.CRREJTAB_COLUMNS),
+            dummy="ignore",
+            origin="lib/acsrej",
         ),
     )
 }

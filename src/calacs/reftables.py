@@ -7,6 +7,7 @@ Wildcards stand in the table, never in the header: text ``ANY`` (``N/A`` too for
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ OSCNTAB_COLUMNS = (
 ).split()
 BPIXTAB_COLUMNS = "CCDCHIP PIX1 PIX2 LENGTH AXIS VALUE".split()
 MLINTAB_COLUMNS = "DETECTOR GLOBAL_LIMIT LOCAL_LIMIT TAU EXPAND".split()
+CRREJTAB_COLUMNS = "SCALENSE INITGUES SKYSUB CRSIGMAS CRRADIUS CRTHRESH BADINPDQ CRMASK".split()
 SPOTTAB_COLUMNS = "DATE SHIFTX SHIFTY".split()
 
 VIRTUAL_LINES = 20
@@ -241,3 +243,79 @@ def bad_pixel_runs(table: Table, observation: Observation, chip: int) -> NDArray
         ) and ("CCDGAIN" not in table or _gain_matches(table, row, observation.ccdgain))
     columns = [table[name][chosen].astype(np.int32) for name in ("PIX1", "PIX2", "LENGTH", "AXIS", "VALUE")]
     return np.ascontiguousarray(np.stack(columns, axis=1)) if chosen.any() else np.zeros((0, 5), np.int32)
+
+
+UNDEFINED = 1.6e38
+"""What an undefined number reads as (``tables/ctables.h``, INDEFR)."""
+
+
+def _number(table: Table, column: str, row: int) -> float:
+    """Cell as a number, whatever the column's type: text is read as far as it is one, undefined cells are huge."""
+    cell = table[column][row]
+    if isinstance(cell, (str, np.str_, bytes)):
+        text = str(table.text(column, row)).strip()
+        if text == "INDEF":
+            return UNDEFINED
+        match = re.match(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)
+        return float(match.group()) if match else 0.0
+    value = float(cell)
+    return UNDEFINED if math.isnan(value) else value
+
+
+def crrej_row(table: Table, n_image: int, mean_time: float) -> int:
+    """Choose the CRREJTAB row for a list of exposures.
+
+    Parameters
+    ----------
+    table : Table
+        CRREJTAB.
+    n_image : int
+        Number of exposures; more than the table knows count as its largest CRSPLIT.
+    mean_time : float
+        Mean exposure time (s).
+
+    Returns
+    -------
+    int
+        Index of the row with the smallest MEANEXP that is not below `mean_time`; of equal ones the last.
+
+    Raises
+    ------
+    TableError
+        The table has no rows.
+    RowNotFound
+        No row has that CRSPLIT and a sufficient MEANEXP.
+
+    Notes
+    -----
+    Algorithm: HSTCAL ``pkg/acs/lib/acsrej/readpar.c``.  CCDCHIP is not looked at.
+    """
+    if table.n_row == 0:
+        raise TableError(f"CRREJTAB {table.source}: the table has no rows; use another one")
+    crsplit = [int(_number(table, "CRSPLIT", row)) for row in range(table.n_row)]
+    mean_times = [np.float32(_number(table, "MEANEXP", row)) for row in range(table.n_row)]
+    wanted = min(n_image, max(crsplit))
+    excess = {
+        row: np.float32(mean_times[row] - np.float32(mean_time)) for row in range(table.n_row) if crsplit[row] == wanted
+    }
+    excess = {row: value for row, value in excess.items() if value >= 0}
+    if not excess:
+        error = RowNotFound(
+            f"CRREJTAB {table.source}: no row for CRSPLIT={wanted} MEANEXP>={mean_time:g} ({table.n_row} rows searched, for "
+            f"{n_image} exposures); use another table or give all eight parameters with the call"
+        )
+        error.status = 144
+        raise error
+    smallest = min(excess.values())
+    return max(row for row, value in excess.items() if value == smallest)
+
+
+def crrej_value(table: Table, column: str, row: int) -> float | int | str:
+    """Parameter of CRREJTAB: text for INITGUES, SKYSUB and CRSIGMAS, a whole number for BADINPDQ and CRMASK."""
+    if column in ("INITGUES", "SKYSUB", "CRSIGMAS"):
+        cell = table[column][row]
+        return table.text(column, row) if isinstance(cell, (str, np.str_)) else f"{float(cell):.7g}"
+    value = _number(table, column, row)
+    if column == "BADINPDQ":
+        return (int(value) + 32768) % 65536 - 32768
+    return int(value) if column == "CRMASK" else value

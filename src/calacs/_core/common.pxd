@@ -82,6 +82,38 @@ cdef extern from "calacs.h" nogil:
     int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
                       int16_t flag, ptrdiff_t *n_flagged)
 
+    # crrej
+    ctypedef struct cal_crrej_range:
+        float lowest, sum
+        ptrdiff_t count
+    ctypedef struct cal_crrej_bins:
+        float low, width
+        int32_t n_bin
+    ctypedef struct cal_crrej_image:
+        const float *sci
+        const float *err
+        const int16_t *dq
+        float time, sky
+    ctypedef struct cal_crrej_rule:
+        float sigma2, scale, spread2, radius2
+        ptrdiff_t width
+        int16_t bad_bits
+    void cal_crrej_range_add(const float *sci, const int16_t *dq, ptrdiff_t n, int16_t bad_bits, cal_crrej_range *range)
+    int cal_crrej_bins_of(const cal_crrej_range *range, cal_crrej_bins *bins)
+    int cal_crrej_histogram(const float *sci, const int16_t *dq, ptrdiff_t n, const cal_crrej_bins *bins, int32_t *count)
+    int cal_crrej_mode(const int32_t *count, const cal_crrej_bins *bins, float *mode)
+    int cal_crrej_minimum(const cal_crrej_image *image, ptrdiff_t n_image, ptrdiff_t n, int16_t bad_bits, float *guess)
+    int cal_crrej_median(const cal_crrej_image *image, ptrdiff_t n_image, ptrdiff_t n, int16_t bad_bits, float *guess)
+    int cal_crrej_scan(const cal_crrej_image *image, const cal_crrej_rule *rule, const float *guess, const float *shade,
+                       ptrdiff_t n_row, ptrdiff_t n_scan, ptrdiff_t n_col, int16_t *mask, int16_t *raw)
+    void cal_crrej_accumulate(const cal_crrej_image *image, const int16_t *mask, int16_t left_out, ptrdiff_t n,
+                              float *sum, float *time, float *square)
+    ptrdiff_t cal_crrej_merge(const int16_t *mask, const int16_t *raw, ptrdiff_t n_row, ptrdiff_t n_col, int16_t flag,
+                              int16_t *seen, int16_t *dq, unsigned char *hit)
+    void cal_crrej_average(const float *sum, const float *time, const float *shade, ptrdiff_t n, float *guess)
+    void cal_crrej_finish(const float *sum, const float *time, const float *square, const float *shade, ptrdiff_t n,
+                          float total, float sky, float *sci, float *err)
+
     # imarith, noise
     ctypedef struct cal_quadrants:
         ptrdiff_t row, col
@@ -91,6 +123,10 @@ cdef extern from "calacs.h" nogil:
     int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain)
     void cal_imarith_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n,
                               const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
+    void cal_imarith_square(float *err, ptrdiff_t n)
+    void cal_imarith_sum(float *sci, float *var, int16_t *dq, ptrdiff_t n,
+                         const float *new_sci, const float *new_err, const int16_t *new_dq)
+    void cal_imarith_root(float *var, ptrdiff_t n)
     int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *read_noise,
                       int bias)
 

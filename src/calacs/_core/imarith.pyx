@@ -3,7 +3,8 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t
 
 from calacs._core.common cimport (
-    cal_imarith_crop, cal_imarith_gain, cal_imarith_subtract, cal_quadrants, check, quadrants_of, same_float_shape, same_shape)
+    cal_imarith_crop, cal_imarith_gain, cal_imarith_root, cal_imarith_square, cal_imarith_subtract, cal_imarith_sum,
+    cal_quadrants, check, quadrants_of, same_float_shape, same_shape)
 
 
 def crop(unsigned char[:, ::1] image, rows, cols):
@@ -43,3 +44,31 @@ def subtract(float[:, ::1] sci, float[:, ::1] err, int16_t[:, ::1] dq,
         with nogil:
             cal_imarith_subtract(&sci[0, 0], &err[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1],
                                  &ref_sci[0, 0], &ref_err[0, 0], &ref_dq[0, 0])
+
+
+def square(float[:, ::1] err):
+    """Turn errors into variances, in place."""
+    if err.size:
+        with nogil:
+            cal_imarith_square(&err[0, 0], err.shape[0] * err.shape[1])
+
+
+def sum(float[:, ::1] sci, float[:, ::1] var, int16_t[:, ::1] dq,
+        const float[:, ::1] new_sci, const float[:, ::1] new_err, const int16_t[:, ::1] new_dq):
+    """Add an image to a sum whose errors are variances, in place: flags are added too."""
+    same_float_shape(sci, var)
+    same_shape(sci, dq)
+    same_float_shape(sci, new_sci)
+    same_float_shape(sci, new_err)
+    same_shape(sci, new_dq)
+    if sci.size:
+        with nogil:
+            cal_imarith_sum(&sci[0, 0], &var[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1],
+                            &new_sci[0, 0], &new_err[0, 0], &new_dq[0, 0])
+
+
+def root(float[:, ::1] var):
+    """Turn variances into errors, in place."""
+    if var.size:
+        with nogil:
+            cal_imarith_root(&var[0, 0], var.shape[0] * var.shape[1])
