@@ -12,7 +12,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calacs import fits, reftables, spt
+from calacs._version import CAL_VER
 from calacs.combining import Source, chip_of, find_chip, fit_in_memory, join_trailers, open_sources
 from calacs.detector import Geometry, align
 from calacs.door import FileDoor, expand_exposures
 from calacs.dq import DQ
-from calacs.errors import CalacsWarning, InvalidValue, KeywordMissing, NothingToDo, RowNotFound, SizeMismatch
+from calacs.errors import CalacsWarning, InvalidValue, NothingToDo, SizeMismatch
 from calacs.exposure import PLANES, Exposure, ImSet
-from calacs.header import Header
 from calacs.log import banner, log, stamp
 from calacs.names import association_root, filename_keyword, upper_root
 from calacs.observation import AMPS
@@ -34,9 +34,18 @@ from calacs.parallel import run_parallel
 from calacs.refs import Problems, References
 from calacs.step import State, StepRecord, describe, read_switch
 from calacs.steps import crrej
-from calacs._version import CAL_VER
 
-__all__ = ["ACSREJDeprecationWarning", "Given", "Plan", "acsrej", "combine", "execute", "flag_inputs", "predict", "prepare"]
+__all__ = [
+    "ACSREJDeprecationWarning",
+    "Given",
+    "Plan",
+    "acsrej",
+    "combine",
+    "execute",
+    "flag_inputs",
+    "predict",
+    "prepare",
+]
 
 
 class ACSREJDeprecationWarning(DeprecationWarning):
@@ -592,9 +601,7 @@ def _combine_imset(plan: Plan, index: int, n_threads: int) -> crrej.Combination:
     return crrej.Combination(sci, err, dq, sky, (0,) * len(rows))
 
 
-def _write_cards(
-    product: Exposure, plan: Plan, output: str, mtype: str, sky: np.float32, rate: np.float32
-) -> None:
+def _write_cards(product: Exposure, plan: Plan, output: str, mtype: str, sky: np.float32, rate: np.float32) -> None:
     primary, first = product.primary, plan.sources[0].primary
     headers = [source.primary for source in plan.sources]
     flashed = [header for header in headers if read_switch(header, "FLSHCORR") is State.PERFORM]

@@ -97,7 +97,8 @@ def _members(path: Path, suffixes: Sequence[str]) -> list[Path]:
         names = [path.with_name(f"{member.name}{suffix}.fits") for suffix in suffixes]
         existing = next((name for name in names if name.exists()), None)
         if existing is None:
-            raise FileNotReadable(f"{path}: the member {member.name} has no file; one of {', '.join(map(str, names))} is needed")
+            wanted = ", ".join(map(str, names))
+            raise FileNotReadable(f"{path}: the member {member.name} has no file; one of {wanted} is needed")
         found.append(existing)
     return found
 

@@ -82,7 +82,7 @@ def merge(
     sources = [support_name(path) for path in inputs]
     for source in sources:
         if not source.is_file():
-            _warn(f"Can't find input file \"{source}\"")
+            _warn(f'Can\'t find input file "{source}"')
     if not sources or not sources[0].is_file():
         return None
     target = support_name(output)

@@ -68,7 +68,9 @@ class Parameters:
         if not self.crsigmas:
             raise InvalidValue("CRSIGMAS gives no rejection limit; it must be like '6.5,5.5,4.5'")
         if len(self.crsigmas) > MAX_ITERATIONS:
-            raise InvalidValue(f"CRSIGMAS gives {len(self.crsigmas)} rejection limits; at most {MAX_ITERATIONS} are allowed")
+            raise InvalidValue(
+                f"CRSIGMAS gives {len(self.crsigmas)} rejection limits; at most {MAX_ITERATIONS} are allowed"
+            )
         if not 0.0 <= self.crradius < 1000.0:
             raise InvalidValue(f"CRRADIUS = {self.crradius:g} is invalid; it must be 0 to 1000 pixels")
         if self.skysub not in ("none", "mode"):
@@ -103,7 +105,9 @@ def parse_sigmas(text: str) -> tuple[float, ...]:
                 raise ValueError
             sigmas.append(float(item))
         except ValueError:
-            raise InvalidValue(f"CRSIGMAS = {text!r}: {item!r} is not a number; it must be like '6.5,5.5,4.5'") from None
+            raise InvalidValue(
+                f"CRSIGMAS = {text!r}: {item!r} is not a number; it must be like '6.5,5.5,4.5'"
+            ) from None
     return tuple(sigmas)
 
 
@@ -291,7 +295,9 @@ def combine_images(
     """
     clock = effective_times(times)
     if len(images) < 2 or len(images) != len(clock):
-        raise InvalidValue(f"{len(images)} exposures and {len(clock)} exposure times cannot be combined; give two or more")
+        raise InvalidValue(
+            f"{len(images)} exposures and {len(clock)} exposure times cannot be combined; give two or more"
+        )
     if not bool((clock >= 0).all()) or np.count_nonzero(clock) < 2:
         raise InvalidValue(f"exposure times {clock.tolist()} s: none may be negative and two or more must be above 0")
     for image in images:
@@ -391,7 +397,10 @@ class _Rejection:
                 i = index.get(k, 0)  # the pixels of an exposure without time are not looked at
                 images.append((self.blocks["SCI"][i][here], self.blocks["DQ"][i][here], time, self.skies[k]))
             core.guess(
-                images, self.parameters.median, self.parameters.badinpdq, self.sci[first + rows.start : first + rows.stop]
+                images,
+                self.parameters.median,
+                self.parameters.badinpdq,
+                self.sci[first + rows.start : first + rows.stop],
             )
 
         run([lambda rows=rows: one(rows) for rows in split_rows(last - first, n_threads)])
