@@ -67,10 +67,6 @@ class _Bytes:
         if self._descriptor >= 0:
             os.close(self._descriptor)
 
-    def __del__(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
     def read_into(self, start: int, target: NDArray[Any]) -> None:
         """Fill a contiguous array with the bytes from `start` on."""
         view = memoryview(target.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
