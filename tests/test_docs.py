@@ -80,8 +80,6 @@ def run_shell(text, monkeypatch):
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 @pytest.mark.filterwarnings("default::calacs.errors.CalacsWarning")
 def test_code_blocks_run(page, folder, monkeypatch):
-    if page.name == "simulator.md":
-        pytest.skip("run with the tests of the simulator")
     monkeypatch.setenv("imclobber", "yes")  # pages are read in any order, and show the same exposure more than once
     namespace = {"__name__": "__main__"}
     for number, (language, text) in enumerate(blocks(page), 1):
