@@ -1,8 +1,10 @@
-"""The task acsrej: exposures of one field combined, cosmic rays rejected.
+"""The task acsrej: exposures of one field combined, cosmic rays rejected::
 
-from calacs import acsrej
-acsrej.acsrej("*blv_tmp.fits", "x_crj.fits", crsigmas="6,5,4")     # files, as ACSTOOLS does it
-product = acsrej.combine(exposures, crradius=0.75, n_threads=2)    # in memory
+    from calacs import acsrej
+    acsrej.acsrej("*blv_tmp.fits", "x_crj.fits", crsigmas="6,5,4")     # files, as ACSTOOLS does it
+    product = acsrej.combine(exposures, crradius=0.75, n_threads=2)    # in memory
+
+The array functions are in `calacs.steps.crrej`.
 """
 
 from __future__ import annotations
