@@ -45,7 +45,7 @@ const cte_kernels *cal_cte_kernels(int isa)
     if (isa == CAL_CTE_AVX2)
         return &cal_cte_avx2;
 #endif
-    return &cal_cte_scalar;
+    return isa == CAL_CTE_SCALAR ? &cal_cte_scalar : &cal_cte_baseline;
 }
 
 ptrdiff_t cal_cte_plan_size(ptrdiff_t n_level, ptrdiff_t n_tail)

@@ -71,8 +71,9 @@ typedef struct {
     const double *center;     /* rest[1], or zeros at the edge */
     float *result;            /* the smooth column after the iteration */
     double *rest_after;       /* observed - result */
-    double *adjust;           /* [n_row] workspace */
+    double *adjust, *spare;   /* [n_row] workspace */
     int32_t *doubtful;        /* [n_row] workspace */
+    double own_limit;         /* 1 electron */
     double limit, four, eighteen; /* 0.33, 4 and 18 times read noise, read noise squared, the same */
     double error;             /* bound on what another order of arithmetic does to an adjustment */
 } cte_smooth_task;
@@ -97,7 +98,7 @@ void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *
 /* The kernels of an instruction set that cal_cte_isa has granted. */
 const cte_kernels *cal_cte_kernels(int isa);
 
-extern const cte_kernels cal_cte_scalar, cal_cte_avx2, cal_cte_avx512;
+extern const cte_kernels cal_cte_scalar, cal_cte_baseline, cal_cte_avx2, cal_cte_avx512;
 
 /* A block of rows through levels top .. 0, any density; returns the highest level whose trail reaches beyond, or -1. */
 ptrdiff_t cal_cte_readout_block(const cal_cte_plan *plan, cte_column *column, ptrdiff_t first, ptrdiff_t n,

@@ -32,7 +32,7 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
                 block = block + (double)task->observed[order[i]][near] - (double)task->smooth[order[i]][near];
         block /= 9.0;
     }
-    adjust = cte_clip(own, 1.0) * (own * own / (own * own + four)) * 0.25 +
+    adjust = cte_clip(own, task->own_limit) * (own * own / (own * own + four)) * 0.25 +
              cte_clip(block, limit) * (block * block / (block * block + task->eighteen)) * 0.25 +
              cte_clip(below, limit) * (four / (below * below + four)) * 0.25 +
              cte_clip(above, limit) * (four / (above * above + four)) * 0.25;
@@ -69,7 +69,7 @@ typedef struct {
     float **observed; /* [n_iteration + 2] column c at [c % (n_iteration + 2)] */
     double *largest;  /* [n_iteration + 2] of their absolute values */
     cte_ring *ring;   /* [n_iteration + 1] */
-    double *zeros, *adjust;
+    double *zeros, *adjust, *spare;
     int32_t *doubtful;
     void *memory[2];
 } cte_sweep;
@@ -86,14 +86,14 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
     sweep->n_iteration = n_iteration;
     sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(double)) +
                               (size_t)(n_iteration + 1) * sizeof(cte_ring));
-    sweep->memory[1] = calloc((size_t)(length * (2 * (n_ring + 2) + n_ring + n_observed + 1)) + 32, sizeof(float));
+    sweep->memory[1] = calloc((size_t)(length * (2 * (n_ring + 3) + n_ring + n_observed + 1)) + 32, sizeof(float));
     if (sweep->memory[0] == NULL || sweep->memory[1] == NULL)
         return CAL_NO_MEMORY;
     sweep->ring = sweep->memory[0];
     sweep->observed = (float **)(sweep->ring + n_iteration + 1);
     sweep->largest = (double *)(sweep->observed + n_observed);
     doubles = (double *)(((uintptr_t)sweep->memory[1] + 63) & ~(uintptr_t)63) + CTE_LEAD;
-    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + 2)) + CTE_LEAD;
+    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + 3)) + CTE_LEAD;
     for (ptrdiff_t k = 0; k <= n_iteration; ++k)
         for (int i = 0; i < 3; ++i) {
             sweep->ring[k].rest[i] = doubles + (3 * k + i) * length;
@@ -101,6 +101,7 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
         }
     sweep->zeros = doubles + n_ring * length;
     sweep->adjust = sweep->zeros + length;
+    sweep->spare = sweep->adjust + length;
     for (ptrdiff_t i = 0; i < n_observed; ++i)
         sweep->observed[i] = floats + (n_ring + i) * length;
     sweep->doubtful = (int32_t *)(void *)(floats + (n_ring + n_observed) * length);
@@ -152,7 +153,9 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
         goto done;
     task.n_row = n_row;
     task.adjust = sweep.adjust;
+    task.spare = sweep.spare;
     task.doubtful = sweep.doubtful;
+    task.own_limit = 1.0;
     task.limit = read_noise * 0.33;
     task.four = 4.0 * variance;
     task.eighteen = 18.0 * variance;

@@ -24,6 +24,7 @@ static void NAME(adjust)(const cte_smooth_task *task, double *CAL_RESTRICT adjus
     const float *CAL_RESTRICT smooth = task->smooth[1];
     const ptrdiff_t n_row = task->n_row;
     const vec four = SPREAD(task->four), eighteen = SPREAD(task->eighteen * 729.0), nine = SPREAD(9.0), one = SPREAD(1.0);
+    const vec own_limit = SPREAD(task->own_limit);
     const vec limit = SPREAD(task->limit), block_limit = SPREAD(task->limit * 9.0);
     vec below = SPREAD(0.0), sum_before = SPREAD(0.0);
     vec sum = ADD(ADD(LOAD(left), LOAD(center)), LOAD(right));
@@ -38,7 +39,7 @@ static void NAME(adjust)(const cte_smooth_task *task, double *CAL_RESTRICT adjus
         const vec own = LOAD(own_ + row);
         const vec own2 = MUL(own, own), block2 = MUL(block, block);
         const vec a = ADD(own2, four), b = FMA(block2, nine, eighteen), c = FMA(down, down, four), ab = MUL(a, b);
-        const vec p = MUL(CLIP(own, one), own2), q = MUL(CLIP(block, block_limit), block2);
+        const vec p = MUL(CLIP(own, own_limit), own2), q = MUL(CLIP(block, block_limit), block2);
         const vec above = MUL(above_top, inverse);
 
         STORE(adjust + row - LANES, FMA(keep_top, inverse, SUB(CARRY(below, above), above)));

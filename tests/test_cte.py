@@ -1,0 +1,523 @@
+"""Charge-transfer efficiency: kernels of each instruction set against the oracle, threads, physics, bad input."""
+
+import functools
+import signal
+import threading
+import time
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calacs import cte
+from calacs.errors import InvalidValue, SizeMismatch, TableError
+from helpers import at_once, read_only, same_bits
+from oracles import cte as oracle
+
+ISAS = cte.available_isas()
+isas = pytest.mark.parametrize("isa", ISAS)
+
+
+def make_model(n_level=24, n_tail=20, top=2000.0, capture=1.0, **options):
+    """Levels rising as a square, trails that fall as a power law."""
+    charge = np.rint(top * (np.arange(n_level) / n_level) ** 2)
+    age = np.arange(1, n_tail + 1)
+    power = 0.6 + 0.4 * np.linspace(0, 1, n_level)[:, None]
+    release = age**-power - (age + 1.0) ** -power
+    held = (age + 1.0) ** -power
+    return cte.TrapModel(
+        charge, np.full(n_level, capture), release, held, **{"n_transfer": 3, "n_iteration": 3} | options
+    )
+
+
+def make_scene(seed, n_col, n_row, sky=20.0, noise=4.0, n_star=6, peak=3000.0):
+    """Sky with stars and hot pixels, read noise included, float32 (n_col, n_row)."""
+    random = np.random.default_rng(seed)
+    scene = random.poisson(sky, (n_col, n_row)).astype(float)
+    for _ in range(n_star):
+        u, v = random.integers(0, n_col), random.integers(0, n_row)
+        scene[u, v] += random.exponential(peak)
+        scene[max(u - 1, 0) : u + 2, max(v - 1, 0) : v + 2] += random.exponential(peak / 20)
+    return (scene + random.normal(0, noise, scene.shape)).astype(np.float32)
+
+
+def make_traps(seed, n_col, n_row, *, falling=0, scale=1.0):
+    """Trap density that rises along the rows, but for `falling` drops a column."""
+    random = np.random.default_rng(seed)
+    index = np.arange(n_col)
+    traps = cte.trap_map((n_col, n_row), index, random.uniform(0.9, 1.1, (n_col, 4)), fraction=scale).density
+    for column in traps if falling else ():
+        for row in random.integers(0, n_row, falling):
+            column[row:] *= np.float32(random.uniform(0.3, 0.99))
+    return traps
+
+
+# smoothing
+
+
+@isas
+@pytest.mark.parametrize(
+    ("shape", "sky", "noise"),
+    [((7, 60), 20.0, 4.0), ((5, 131), 0.5, 4.3), ((9, 33), 200.0, 5.0), ((4, 300), 0.0, 3.9), ((3, 3), 5.0, 4.0)],
+)
+def test_smoothing_matches_the_oracle(isa, shape, sky, noise):
+    image = make_scene(1, *shape, sky=sky, noise=noise)
+    got = cte.smooth(image, noise, isa=isa)
+    want, n_iteration, rms = oracle.smooth(image, noise)
+    assert same_bits(got.image, want)
+    assert got.n_iteration == n_iteration
+    assert got.rms == pytest.approx(rms, rel=1e-8)
+
+
+@isas
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2), (2, 17), (17, 2)])
+def test_narrow_images_are_smoothed_as_far_as_they_go(isa, shape):
+    image = make_scene(2, *shape)
+    assert same_bits(cte.smooth(image, 4.0, isa=isa).image, oracle.smooth(image, 4.0)[0])
+
+
+@isas
+@pytest.mark.parametrize("image", ["flat", "zero", "huge", "tiny", "mixed"])
+def test_smoothing_of_images_beyond_the_common_range(isa, image):
+    random = np.random.default_rng(3)
+    values = {
+        "flat": np.full((6, 40), 17.25),
+        "zero": np.zeros((6, 40)),
+        "huge": random.normal(0, 1e20, (6, 40)),
+        "tiny": random.normal(0, 1e-20, (6, 40)),
+        "mixed": random.choice([0.0, -0.0, 1e-30, 0.1, -0.1, 20.0, 8e4, 1e12], (6, 40)),
+    }[image].astype(np.float32)
+    assert same_bits(cte.smooth(values, 4.2, isa=isa).image, oracle.smooth(values, 4.2)[0])
+
+
+@isas
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_pixel_that_is_no_number_spreads_as_in_the_definition(isa, bad):
+    image = make_scene(4, 8, 70)
+    image[3, 20] = bad
+    got, want = cte.smooth(image, 4.0, isa=isa).image, oracle.smooth(image, 4.0)[0]
+    assert np.array_equal(got, want, equal_nan=True)
+
+
+@isas
+def test_a_dark_frame_smooths_for_all_iterations(isa):
+    image = make_scene(5, 16, 90, sky=0.05, noise=1.0, n_star=2)
+    got = cte.smooth(image, 4.0, isa=isa)
+    assert got.n_iteration == oracle.smooth(image, 4.0)[1] == cte.MAX_SMOOTHING
+    assert same_bits(got.image, oracle.smooth(image, 4.0)[0])
+
+
+def test_the_image_is_not_smoothed_below_a_tenth_of_an_electron_of_noise():
+    image = make_scene(6, 5, 30)
+    got = cte.smooth(image, 0.09)
+    assert same_bits(got.image, image)
+    assert got.image is not image
+    assert got.n_iteration == 0
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_smoothing_does_not_depend_on_threads(n_threads):
+    image = make_scene(7, 50, 64)
+    one = cte.smooth(image, 4.0)
+    many = cte.smooth(image, 4.0, n_threads=n_threads)
+    assert same_bits(one.image, many.image)
+    assert (one.n_iteration, one.rms) == (many.n_iteration, many.rms)
+
+
+def test_the_sum_of_squares_follows_the_official_order():
+    image = make_scene(8, 30, 64)
+    smoothed = cte.smooth(image, 4.0)
+    assert cte._core.smooth_rms(image, smoothed.image)[1] > 0
+    total, n = cte._core.smooth_rms(image, smoothed.image)
+    assert np.sqrt(total / n) == oracle.smooth(image, 4.0)[2]
+
+
+# trap map
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_the_trap_map_matches_the_oracle(start):
+    random = np.random.default_rng(9)
+    index, nodes = np.arange(start, start + 12), random.uniform(0.5, 1.5, (12, 4))
+    got = cte.trap_map((10, 2100), index, nodes, first=2, fraction=1.3)
+    density, covered = oracle.trap_map((10, 2100), index, nodes, 2, 1.3)
+    assert same_bits(got.density, density)
+    assert same_bits(got.covered, covered)
+    assert covered.all() == (start == 0 or not covered[-1] or bool(covered.all()))
+
+
+def test_columns_without_an_entry_have_no_traps():
+    got = cte.trap_map((4, 8), [1, 2], np.ones((2, 4)))
+    assert got.covered.tolist() == [False, True, True, False]
+    assert not got.density[0].any()
+    assert got.density[1].all()
+
+
+# readout and its inverse
+
+CASES = {
+    "60 rows": {"shape": (9, 60)},
+    "sky 0.5": {"shape": (5, 130), "sky": 0.5},
+    "sky 200": {"shape": (5, 130), "sky": 200.0},
+    "trail 5": {"shape": (5, 150), "n_tail": 5},
+    "trail 100": {"shape": (5, 300), "n_tail": 100},
+    "trail beyond the column": {"shape": (4, 40), "n_tail": 60},
+    "falling": {"shape": (6, 200), "falling": 4},
+    "falling often": {"shape": (4, 130), "falling": 60},
+    "top of the table": {"shape": (5, 130), "top": 300.0, "n_star": 30},
+    "many levels": {"shape": (3, 140), "n_level": 70, "top": 60.0},
+    "deep traps": {"shape": (6, 160), "capture": 60.0, "sky": 1.0, "n_star": 20},
+    "one level": {"shape": (4, 70), "n_level": 1},
+    "one row": {"shape": (4, 1)},
+    "unequal captures": {"shape": (4, 130), "capture": None},
+    "negative density": {"shape": (4, 130), "scale": -1.0},
+    "dense density": {"shape": (4, 130), "scale": 40.0},
+}
+
+
+def make_case(name):
+    """(image, traps, model)."""
+    case = {"n_level": 24, "n_tail": 20, "top": 2000.0, "capture": 1.0, "falling": 0, "scale": 5.0} | CASES[name]
+    shape = case.pop("shape")
+    falling, scale = case.pop("falling"), case.pop("scale")
+    options = {key: case.pop(key) for key in ("n_level", "n_tail", "top", "capture")}
+    if options["capture"] is None:
+        options["capture"] = np.linspace(0.5, 1.5, options["n_level"])
+    return make_scene(10, *shape, **case), make_traps(11, *shape, falling=falling, scale=scale), make_model(**options)
+
+
+@functools.cache
+def wanted(what, name):
+    """What the oracle makes of a case."""
+    image, traps, model = make_case(name)
+    return oracle.forward(image, traps, model) if what == "forward" else oracle.inverse(image, traps, model, 4.0)
+
+
+@isas
+@pytest.mark.parametrize("name", CASES)
+def test_the_readout_matches_the_oracle(isa, name):
+    image, traps, model = make_case(name)
+    assert same_bits(cte.forward(image, traps, model, isa=isa), wanted("forward", name))
+
+
+@isas
+@pytest.mark.parametrize("name", CASES)
+def test_the_inverse_matches_the_oracle(isa, name):
+    image, traps, model = make_case(name)
+    got = cte.inverse(image, traps, model, 4.0, isa=isa)
+    want, n_run = wanted("inverse", name)
+    assert same_bits(got.image, want)
+    assert got.n_run.tolist() == n_run.tolist()
+
+
+def test_columns_with_many_readout_cosmic_rays():
+    image, traps, model = make_case("deep traps")
+    for column in image:
+        column[15::23] += 400.0
+    want, n_run = oracle.inverse(image, traps, model, 4.0)
+    assert n_run.max() == 5
+    without = replace(model, fix_cosmic_rays=False)
+    plain = oracle.inverse(image, traps, without, 4.0)[0]
+    for isa in ISAS:
+        got = cte.inverse(image, traps, model, 4.0, isa=isa)
+        assert same_bits(got.image, want)
+        assert got.n_run.tolist() == n_run.tolist()
+        assert same_bits(cte.inverse(image, traps, without, 4.0, isa=isa).image, plain)
+
+
+def test_a_whole_column():
+    image = make_scene(12, 2, 2048, n_star=25)
+    traps, model = make_traps(13, 2, 2048), make_model(n_level=8, n_tail=60, n_transfer=2, n_iteration=2)
+    want = oracle.inverse(image, traps, model, 4.0)[0]
+    for isa in ISAS:
+        assert same_bits(cte.inverse(image, traps, model, 4.0, isa=isa).image, want)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -0.0, 3e38])
+def test_odd_pixels_go_through_the_definition(bad):
+    image, traps, model = make_scene(14, 5, 130), make_traps(15, 5, 130, scale=5.0), make_model(n_level=10)
+    image[2, 64] = bad
+    with np.errstate(over="ignore"):
+        restored, read = oracle.inverse(image, traps, model, 4.0)[0], oracle.forward(image, traps, model)
+    for isa in ISAS:
+        assert np.array_equal(cte.inverse(image, traps, model, 4.0, isa=isa).image, restored, equal_nan=True)
+        assert np.array_equal(cte.forward(image, traps, model, isa=isa), read, equal_nan=True)
+
+
+def test_pixels_exactly_at_a_level_capture():
+    model = make_model()
+    image = np.random.default_rng(16).choice(model.charge, (6, 200)).astype(np.float32)
+    traps = make_traps(17, 6, 200, scale=5.0)
+    want = oracle.forward(image, traps, model)
+    for isa in ISAS:
+        assert same_bits(cte.forward(image, traps, model, isa=isa), want)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_instruction_sets_agree_on_random_problems(seed):
+    random = np.random.default_rng(seed)
+    shape = int(random.integers(1, 6)), int(random.integers(1, 400))
+    image = make_scene(
+        seed, *shape, sky=10 ** random.uniform(-1, 2.5), noise=random.uniform(0.5, 6), peak=10 ** random.uniform(1, 5)
+    )
+    traps = make_traps(seed, *shape, falling=int(random.integers(0, 4)), scale=random.uniform(0.1, 40))
+    model = make_model(
+        n_level=int(random.integers(1, 60)),
+        n_tail=int(random.integers(1, 110)),
+        top=10 ** random.uniform(1, 4.5),
+        capture=random.uniform(0.1, 5),
+        n_transfer=int(random.integers(1, 8)),
+        n_iteration=int(random.integers(0, 6)),
+    )
+    smooth, restored, read = (
+        [run(isa) for isa in ISAS]
+        for run in (
+            lambda isa: cte.smooth(image, 4.0, isa=isa).image,
+            lambda isa: cte.inverse(image, traps, model, 4.0, isa=isa).image,
+            lambda isa: cte.forward(image, traps, model, isa=isa),
+        )
+    )
+    for results in (smooth, restored, read):
+        assert all(same_bits(results[0], result) for result in results[1:])
+
+
+def test_a_column_alone_is_a_column_among_others():
+    image, traps, model = make_case("falling")
+    together = cte.inverse(image, traps, model, 4.0)
+    for u in range(len(image)):
+        alone = cte.inverse(image[u : u + 1], traps[u : u + 1], model, 4.0)
+        assert same_bits(alone.image[0], together.image[u])
+        assert same_bits(cte.forward(image[u : u + 1], traps[u : u + 1], model)[0], cte.forward(image, traps, model)[u])
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 7])
+def test_results_do_not_depend_on_threads(n_threads):
+    image, traps, model = make_scene(18, 70, 90), make_traps(19, 70, 90, falling=1, scale=5.0), make_model()
+    one, many = (cte.inverse(image, traps, model, 4.0, n_threads=n) for n in (1, n_threads))
+    assert same_bits(one.image, many.image)
+    assert same_bits(one.n_run, many.n_run)
+    assert same_bits(cte.forward(image, traps, model), cte.forward(image, traps, model, n_threads=n_threads))
+
+
+def test_calls_at_once_do_not_meet():
+    image, traps, model = make_case("falling")
+    results = at_once(4, lambda: cte.inverse(image, traps, model, 4.0, n_threads=2).image)
+    assert all(same_bits(results[0], result) for result in results[1:])
+
+
+def test_inputs_may_be_read_only_and_stay():
+    image, traps, model = make_case("60 rows")
+    frozen = read_only(image, traps)
+    cte.inverse(*frozen, model, 4.0)
+    cte.forward(*frozen, model)
+    cte.smooth(frozen[0], 4.0)
+    assert same_bits(frozen[0], image)
+    assert same_bits(frozen[1], traps)
+
+
+@pytest.mark.parametrize("convert", [lambda a: a.astype(">f4"), lambda a: a.astype("f8"), lambda a: a.T.copy().T])
+def test_other_layouts_are_converted(convert):
+    image, traps, model = make_case("60 rows")
+    assert same_bits(cte.forward(convert(image), convert(traps), model), cte.forward(image, traps, model))
+    assert same_bits(cte.smooth(convert(image), 4.0).image, cte.smooth(image, 4.0).image)
+
+
+def test_empty_images_are_returned_empty():
+    model = make_model()
+    for shape in ((0, 5), (5, 0), (0, 0)):
+        image = np.zeros(shape, np.float32)
+        assert cte.forward(image, image, model).shape == shape
+        assert cte.inverse(image, image, model, 4.0).image.shape == shape
+        assert cte.smooth(image, 4.0).image.shape == shape
+
+
+# recombination
+
+
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[::-1], lambda a: a[:, ::-1], lambda a: a[::-1, ::-1]])
+@pytest.mark.parametrize("turn", [False, True])
+def test_corrections_go_into_views_of_any_orientation(view, turn):
+    shape = (40, 60)
+    image, traps, model = make_scene(20, *shape), make_traps(21, *shape, scale=5.0), make_model()
+    plane, error = (np.zeros((60, 80) if turn else (40, 120), np.float32) for _ in range(2))
+    sci, err = ((p[:, 20:60].T if turn else p[:, 30:90]) for p in (plane, error))
+    sci, err = view(sci), view(err)
+    sci[:], err[:] = image, 3.0
+    done = cte.correct(sci, err, traps, model, 4.0)
+    smoothed = cte.smooth(image, 4.0)
+    restored = cte.inverse(smoothed.image, traps, model, 4.0)
+    want_sci, want_err = oracle.combine(restored.image, smoothed.image, image, np.full(shape, 3.0, np.float32))
+    assert same_bits(sci, want_sci)
+    assert same_bits(err, want_err)
+    assert done.n_iteration == smoothed.n_iteration
+    assert np.count_nonzero(plane) <= 40 * 60
+
+
+def test_a_simulation_in_place_is_the_readout():
+    image, traps, model = make_case("60 rows")
+    sci, err = image.copy(), np.full_like(image, 2.0)
+    cte.correct(sci, err, traps, model, 4.0, simulate=True)
+    read = oracle.forward(image, traps, model)
+    assert same_bits(sci, image + (read - image))
+    assert (err >= 2.0).all()
+
+
+# physics
+
+
+def test_charge_is_never_created():
+    image, traps, model = make_scene(22, 20, 400, noise=0.0), make_traps(23, 20, 400), make_model()
+    image = np.maximum(image, 0)
+    read = cte.forward(image, traps, model).astype(float)
+    assert (read.sum(axis=1) <= image.astype(float).sum(axis=1) + 1e-3).all()
+    ends = np.cumsum(read - image, axis=1)
+    assert (ends <= 1e-3).all(), "charge moved toward the register"
+
+
+def test_a_restored_image_reads_out_as_the_given_one():
+    scene = make_scene(24, 30, 300, sky=30.0, noise=0.0, n_star=15, peak=2000.0)
+    traps, model = make_traps(25, 30, 300), make_model(top=3000.0, n_iteration=8, fix_cosmic_rays=False)
+    read = cte.forward(scene, traps, model)
+    restored = cte.inverse(read, traps, model, 0.2).image
+    # A packet may end on the other side of a level: within what one level captures in one sub-step.
+    bound = model.capture.max() / model.n_transfer * traps.max()
+    assert np.abs(read - scene).max() > 5 * bound
+    assert np.abs(cte.forward(restored, traps, model) - read).max() < bound
+    lost, left = np.abs(read - scene).sum(), np.abs(restored - scene).sum()
+    assert left < 0.05 * lost
+
+
+def test_no_traps_do_nothing():
+    image, model = make_scene(26, 5, 80), make_model()
+    traps = np.zeros_like(image)
+    assert same_bits(cte.forward(image, traps, model), image + np.float32(0))
+    assert same_bits(cte.inverse(image, traps, model, 4.0).image, image)
+
+
+# progress and cancelling
+
+
+def test_progress_is_told_in_the_calling_thread():
+    image, traps, model = make_scene(27, 100, 40), make_traps(28, 100, 40), make_model()
+    calls = []
+
+    def progress(stage, done, total):
+        calls.append((stage, done, total, threading.current_thread() is threading.main_thread()))
+
+    cte.smooth(image, 4.0, progress=progress)
+    cte.inverse(image, traps, model, 4.0, n_threads=3, progress=progress)
+    assert {stage for stage, *_ in calls} == {"smooth", "inverse"}
+    assert all(main for *_, main in calls)
+    assert calls[-1][:3] == ("inverse", 100, 100)
+    dones = [done for stage, done, *_ in calls if stage == "inverse"]
+    assert dones == sorted(dones)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_an_exception_from_progress_ends_the_call(n_threads):
+    image, traps, model = make_scene(29, 200, 40), make_traps(30, 200, 40), make_model()
+
+    class Enough(Exception):
+        pass
+
+    def progress(stage, done, total):
+        raise Enough
+
+    for call in (cte.inverse, cte.forward):
+        noise = (4.0,) if call is cte.inverse else ()
+        with pytest.raises(Enough):
+            call(image, traps, model, *noise, n_threads=n_threads, progress=progress)
+    with pytest.raises(Enough):
+        cte.smooth(image, 4.0, n_threads=n_threads, progress=progress)
+    sci, err = image.copy(), np.ones_like(image)
+    with pytest.raises(Enough):
+        cte.correct(sci, err, traps, model, 4.0, n_threads=n_threads, progress=progress)
+    assert same_bits(sci, image)
+    assert (err == 1).all()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_ends_a_long_call_within_a_second(n_threads):
+    image, traps = make_scene(31, 2000, 600), make_traps(32, 2000, 600, scale=5.0)
+    model = make_model(n_level=200, n_transfer=50, n_iteration=50)
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        start = time.perf_counter()
+        with pytest.raises(KeyboardInterrupt):
+            cte.inverse(image, traps, model, 4.0, n_threads=n_threads)
+        assert time.perf_counter() - start < 2.0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
+# bad input
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "text"),
+    [
+        ({"charge": [0.0, 5.0, 3.0]}, TableError, r"charge\[2\] = 3 is below charge\[1\] = 5; sort"),
+        ({"charge": [0.0, np.nan, 3.0]}, TableError, r"charge\[1\] is nan; every entry must be finite"),
+        ({"charge": []}, TableError, "charge has shape"),
+        ({"capture": [1.0, 1.0]}, TableError, "capture has 2 levels, charge 3"),
+        ({"release": np.zeros((3, 0))}, TableError, "release has shape"),
+        ({"release": np.zeros(3)}, TableError, "release has shape"),
+        ({"held": np.zeros((3, 9))}, TableError, "release has shape"),
+        ({"held": np.full((3, 4), np.inf)}, TableError, r"held\[0, 0\] is inf"),
+        ({"n_transfer": 0}, InvalidValue, "PCTENPAR"),
+        ({"oversubtraction": np.nan}, InvalidValue, "PCTETRSH"),
+    ],
+)
+def test_bad_models_are_refused(change, error, text):
+    good = {"charge": [0.0, 1.0, 2.0], "capture": np.ones(3), "release": np.zeros((3, 4)), "held": np.zeros((3, 4))}
+    with pytest.raises(error, match=text):
+        cte.TrapModel(**good | change)
+
+
+def test_models_are_frozen():
+    model = make_model()
+    with pytest.raises(AttributeError):
+        model.n_transfer = 2
+    with pytest.raises(ValueError, match="read-only"):
+        model.charge[0] = 1.0
+    assert (model.n_level, model.n_tail) == (24, 20)
+
+
+def test_bad_arguments_are_refused():
+    image, traps, model = make_case("60 rows")
+    for noise in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(InvalidValue, match="read_noise"):
+            cte.inverse(image, traps, model, noise)
+    for noise in (-1.0, np.nan):
+        with pytest.raises(InvalidValue, match="read_noise"):
+            cte.smooth(image, noise)
+    with pytest.raises(InvalidValue, match="n_threads=0"):
+        cte.forward(image, traps, model, n_threads=0)
+    with pytest.raises(InvalidValue, match="choose 'auto' or one of scalar"):
+        cte.smooth(image, 4.0, isa="mmx")
+    with pytest.raises(SizeMismatch, match="2-D"):
+        cte.smooth(image[0], 4.0)
+    with pytest.raises(SizeMismatch, match="one density a pixel"):
+        cte.forward(image, traps[1:], model)
+    with pytest.raises(SizeMismatch, match="strides"):
+        cte.combine(image, image, image.copy(), np.ones(image.shape[::-1], np.float32).T)
+    with pytest.raises(SizeMismatch, match="float32"):
+        cte.combine(image, image, image.copy(), np.ones(image.shape))
+    with pytest.raises(SizeMismatch, match="n_entry"):
+        cte.trap_map((3, 4), [0, 1], np.ones((2, 3)))
+    with pytest.raises(InvalidValue, match="CTEDATE"):
+        cte.trap_map((3, 4), [0], np.ones((1, 4)), fraction=np.inf)
+    with pytest.raises(TableError, match=r"nodes\[0\]"):
+        cte.trap_map((3, 4), [0], np.full((1, 4), np.nan))
+
+
+def test_no_warnings_leave_the_kernels():
+    image, traps, model = make_case("60 rows")
+    image[1, 3] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cte.correct(image, np.ones_like(image), traps, model, 4.0)
