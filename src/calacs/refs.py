@@ -25,6 +25,7 @@ from calacs.errors import (
     PreflightFailed,
     ReferenceMissing,
     SizeMismatch,
+    TableError,
 )
 from calacs.exposure import ImSet
 from calacs.header import Header
@@ -459,6 +460,8 @@ class References:
             return self._attach(reference, path)
         except FileNotReadable as error:
             raise ReferenceMissing(f"{spec.keyword} {name}: {error}") from error
+        except TableError as error:
+            raise TableError(f"{spec.keyword} {name}: {error}") from error
 
     def _attach(self, reference: Reference, source: Any) -> Reference:
         spec = reference.spec
@@ -482,9 +485,19 @@ class References:
                         reference._table.replace(column, value)
                     reference.note(f"{column} = {value} given by the caller")
             primary = reference._table.primary
+        self._check_detector(reference, primary)
         reference.pedigree = primary.get_str("PEDIGREE", "")
         reference.descrip = primary.get_str("DESCRIP", "")
         return reference
+
+    def _check_detector(self, reference: Reference, primary: Header) -> None:
+        """Refuse a file that says it was made for another detector."""
+        own, other = (str(header.get("DETECTOR", "")).strip().upper() for header in (self._header, primary))
+        if own in ALL and other in ALL and own != other:
+            raise ReferenceMissing(
+                f"{reference}: the file is for the {other}, the exposure was taken with the {own}; name the file of this "
+                "detector"
+            )
 
     def require(self, keyword: str) -> Reference:
         """Look a reference up that must exist.
