@@ -47,6 +47,15 @@ class CalacsError(Exception):
     """
 
     status = 2
+    _context: tuple[str, ...] = ()
+
+    def add_context(self, text: str) -> None:
+        """Say where the error happened: a step, a member of an association; the widest place comes first."""
+        if text not in self._context:
+            self._context = (text, *self._context)
+
+    def __str__(self) -> str:
+        return ": ".join([*self._context, super().__str__()])
 
 
 class FileNotReadable(CalacsError):

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from calacs.errors import CalacsWarning, HeaderProblem
+from calacs.errors import CalacsError, CalacsWarning, HeaderProblem
 from calacs.exposure import Exposure, ImSet
 from calacs.header import Header
 from calacs.log import log, stamp
@@ -257,7 +257,11 @@ class Step:
         result = Result()
         if state is State.PERFORM or self.with_dummy:
             arguments = (job,) if self._preflight is None else (job, job.prepared[self.name])
-            result = self.function(*arguments) or result
+            try:
+                result = self.function(*arguments) or result
+            except CalacsError as error:
+                error.add_context(f"{job.task} {self.name}")
+                raise
         state = result.state or state
         self._write_traces(job, state, result)
         record = StepRecord(
