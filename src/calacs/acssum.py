@@ -1,8 +1,10 @@
-"""The task acssum: repeated exposures summed, pixel by pixel.
+"""The task acssum: repeated exposures summed, pixel by pixel::
 
-from calacs import acssum
-acssum.acssum("x1_flt.fits,x2_flt.fits", "x_sfl.fits")     # files, as ACSTOOLS does it
-product = acssum.combine(exposures, n_threads=2)           # in memory
+    from calacs import acssum
+    acssum.acssum("x1_flt.fits,x2_flt.fits", "x_sfl.fits")     # files, as ACSTOOLS does it
+    product = acssum.combine(exposures, n_threads=2)           # in memory
+
+The array functions are in `calacs.steps.rptsum`.
 """
 
 from __future__ import annotations
