@@ -351,6 +351,126 @@ int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t 
 int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
                   int16_t flag, ptrdiff_t *n_flagged);
 
+/* ---- nonlin: counting losses of the SBC --------------------------------------------------------- */
+
+/* cal_nonlin_ratio -- true count rate over observed count rate of a detector with dead time.
+ * Given     rate double: observed rate of the whole detector (count/s);  tau double: time constant (s)
+ * Returned  (value) double : 1 where rate <= 0
+ * Notes     Three Newton steps on observed = true exp(-tau true), from true = observed, in double.
+ *           HSTCAL acs2d/dononlin.c.
+ */
+double cal_nonlin_ratio(double rate, double tau);
+
+/* cal_nonlin_flag -- flag pixels above a limit and those around them.
+ * Given     sci const float[n_row][n_col];  dq int16_t[n_row][n_col];  limit double (unit of sci);
+ *           radius float: pixels within this distance are flagged too (pixel);  flag int16_t
+ * Returned  dq: flag added;  n_above ptrdiff_t * : pixels above the limit
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (radius)
+ * Notes     Distances are compared squared, in float.  HSTCAL acs2d/dononlin.c.
+ */
+int cal_nonlin_flag(const float *sci, int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, double limit, float radius,
+                    int16_t flag, ptrdiff_t *n_above);
+
+/* ---- dark, flash: subtraction of exposure-scaled images ------------------------------------------ */
+
+/* A running sum over good pixels. */
+typedef struct {
+    double sum;
+    ptrdiff_t count;
+} cal_dark_mean;
+
+/* cal_dark_subtract -- subtract an image times a factor, and measure what is subtracted.
+ * Given     sci, err float[n], dq int16_t[n];  ref_sci, ref_err const float[n], ref_dq const int16_t[n];
+ *           factor float (s);  bad_bits int16_t: reference pixels with any of these bits are left out of the mean
+ * Returned  sci, err, dq: as of cal_imarith_subtract with factor * ref_sci and factor * ref_err;
+ *           mean cal_dark_mean * : scaled reference pixels added one by one in double; the caller starts at 0
+ * Notes     HSTCAL acs2d/dodark.c, multk2d.c, sub2d.c.
+ */
+void cal_dark_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n, const float *ref_sci, const float *ref_err,
+                       const int16_t *ref_dq, float factor, int16_t bad_bits, cal_dark_mean *mean);
+
+/* A running mean of line means, weighted by the fraction of good pixels. */
+typedef struct {
+    float sum;
+    float weight;
+} cal_flash_mean;
+
+/* cal_flash_subtract -- as cal_dark_subtract, with a mean that is taken line by line.
+ * Given     sci, err float[n_row][n_col], dq int16_t[n_row][n_col];  ref_sci, ref_err, ref_dq likewise;
+ *           factor float (s);  bad_bits int16_t
+ * Returned  sci, err, dq;  mean cal_flash_mean * : per line, in float, weight times mean and weight added
+ * Notes     HSTCAL acs2d/doflash.c, multk1d.c, sub1d.c.
+ */
+void cal_flash_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, const float *ref_sci,
+                        const float *ref_err, const int16_t *ref_dq, float factor, int16_t bad_bits,
+                        cal_flash_mean *mean);
+
+/* ---- spot: coronagraphic spots ------------------------------------------------------------------- */
+
+/* cal_spot_shift -- some rows of the spot flat, shifted by a fraction of pixels.
+ * Given     spot const float[n_row][n_col];  shift_x, shift_y float: positive moves to higher columns and rows (pixel);
+ *           row_first, row_last ptrdiff_t: rows to compute, half-open
+ * Returned  sci, err float[row_last - row_first][n_col]: bilinear interpolation and its square root; 1 outside the image
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     PARITY: the right neighbor of the last column is the first pixel of the next row, and ERR is the square root
+ *           of the value, as in HSTCAL acs2d/dospot.c.  Neighbors beyond the last row, undefined there, are taken from it.
+ */
+int cal_spot_shift(const float *spot, ptrdiff_t n_row, ptrdiff_t n_col, float shift_x, float shift_y,
+                   ptrdiff_t row_first, ptrdiff_t row_last, float *sci, float *err);
+
+/* ---- shad: shutter shading ------------------------------------------------------------------------ */
+
+/* A binned image that is to be expanded. */
+typedef struct {
+    const float *sci;        /* [n_row][n_col] */
+    const float *err;        /* [n_row][n_col] */
+    const int16_t *dq;       /* [n_row][n_col] */
+    ptrdiff_t n_row, n_col;  /* n_row even */
+    ptrdiff_t x, y;          /* expanded pixels per pixel, >= 1; n_col >= 2 unless x == 1 */
+} cal_shad_binned;
+
+/* cal_shad_expand -- part of an image expanded by linear interpolation.
+ * Given     binned const cal_shad_binned *;  row_first, row_last, col_first, col_last ptrdiff_t: part of the expanded image,
+ *           half-open
+ * Returned  sci, err float[][], dq int16_t[][]: that part
+ * Status    CAL_OK, CAL_BAD_SIZE
+ * Notes     In float.  PARITY: rows are expanded in pairs, each pair extrapolated above and below without regard to the
+ *           next; errors are interpolated in variance, and may be not a number where extrapolated.
+ *           HSTCAL pkg/acs/lib/unbinline.c, interpinfo.c, acs2d/doshad.c.
+ */
+int cal_shad_expand(const cal_shad_binned *binned, ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first,
+                    ptrdiff_t col_last, float *sci, float *err, int16_t *dq);
+
+/* cal_shad_divisor -- turn shading times into factors of the exposure time.
+ * Given     sci, err float[n] (s);  rate float: 1 / exposure time (1/s)
+ * Returned  sci: rate * sci + 1;  err: rate * err; in float
+ */
+void cal_shad_divisor(float *sci, float *err, ptrdiff_t n, float rate);
+
+/* ---- stat: statistics of good pixels --------------------------------------------------------------- */
+
+/* Sum and extremes of one quantity. */
+typedef struct {
+    double sum, min, max;
+} cal_stat_range;
+
+/* Statistics of an image so far. */
+typedef struct {
+    ptrdiff_t n_good;    /* pixels without bad bits whose error is not <= 0 */
+    ptrdiff_t n_no_error; /* pixels without bad bits whose error is <= 0 */
+    cal_stat_range sci, err, snr;
+} cal_stat_image;
+
+/* cal_stat_add -- add pixels to the statistics of an image.
+ * Given     sci, err const float[n], dq const int16_t[n];  bad_bits int16_t: pixels with any of these bits are left out;
+ *           stat cal_stat_image *: counts 0 to begin with
+ * Returned  stat: sums in double, pixel by pixel; extremes are those of the first good pixel until another exceeds it, so
+ *           that a pixel that is not a number is ignored unless it is the first
+ * Notes     HSTCAL pkg/acs/lib/dostat.c.
+ */
+void cal_stat_add(const float *sci, const float *err, const int16_t *dq, ptrdiff_t n, int16_t bad_bits,
+                  cal_stat_image *stat);
+
 /* ---- crrej: rejection of cosmic rays in a list of exposures ---------------------------------------
  *
  * Images are combined in list order, and every sum runs in that order.  All kernels work on rows, so that an image may be
@@ -517,6 +637,38 @@ int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, c
 void cal_imarith_subtract(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
                           const float *ref_sci, const float *ref_err, const int16_t *ref_dq);
 
+/* cal_imarith_scale -- multiply SCI and ERR by a factor, in float.
+ * Given     sci, err float[n];  factor float
+ * Returned  sci, err
+ */
+void cal_imarith_scale(float *sci, float *err, ptrdiff_t n, float factor);
+
+/* cal_imarith_subtract_scaled -- subtract an image times a factor.
+ * Given     as cal_imarith_subtract;  factor float
+ * Returned  as cal_imarith_subtract with factor * ref_sci and factor * ref_err, each rounded to float
+ */
+void cal_imarith_subtract_scaled(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq,
+                                 ptrdiff_t n, const float *ref_sci, const float *ref_err, const int16_t *ref_dq,
+                                 float factor);
+
+/* cal_imarith_multiply -- multiply by an image.
+ * Given     sci, err float[n], dq int16_t[n];  ref_sci, ref_err const float[n], ref_dq const int16_t[n]
+ * Returned  sci ref_sci;  sqrt((sci ref_err)^2 + (ref_sci err)^2);  dq | ref_dq; in float
+ */
+void cal_imarith_multiply(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                          const float *ref_sci, const float *ref_err, const int16_t *ref_dq);
+
+/* cal_imarith_divide -- divide by an image.
+ * Given     as cal_imarith_multiply;  zero_flag int16_t
+ * Returned  sci / ref_sci;  sqrt((err / ref_sci)^2 + (ref_err sci / ref_sci / ref_sci)^2);  dq | ref_dq; in float, left to
+ *           right.  Where ref_sci is 0, sci and err stay and zero_flag is added to dq.
+ * Notes     HSTCAL pkg/acs/lib/div1d.c.
+ */
+void cal_imarith_divide(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                        const float *ref_sci, const float *ref_err, const int16_t *ref_dq, int16_t zero_flag);
+
+/* ---- noise: uncertainty before calibration -------------------------------------------------------- */
+
 /* cal_imarith_square -- turn errors into variances, in float.
  * Given     err const float[n]
  * Returned  err: err err
@@ -547,6 +699,19 @@ void cal_imarith_root(float *var, ptrdiff_t n);
  */
 int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *read_noise,
                   int bias);
+
+/* cal_noise_is_blank -- whether an uncertainty was never set.
+ * Given     err const float[n]
+ * Returned  (value) int : 1 if all values are 0 (a value that is not a number is not)
+ */
+int cal_noise_is_blank(const float *err, ptrdiff_t n);
+
+/* cal_noise_counts -- photon noise of counts.
+ * Given     sci const float[n] (count)
+ * Returned  err float[n]: sqrt(sci), at least 1;  (value) ptrdiff_t : number of negative values
+ * Notes     PARITY: of a negative value the absolute of its integer part is taken, as in HSTCAL pkg/acs/lib/donoise.c.
+ */
+ptrdiff_t cal_noise_counts(const float *sci, float *err, ptrdiff_t n);
 
 #ifdef __cplusplus
 }

@@ -62,3 +62,49 @@ void cal_imarith_root(float *var, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) var[i] = sqrtf(var[i]);
 }
+
+void cal_imarith_scale(float *sci, float *err, ptrdiff_t n, float factor)
+{
+    for (ptrdiff_t i = 0; i < n; i++) sci[i] *= factor;
+    for (ptrdiff_t i = 0; i < n; i++) err[i] *= factor;
+}
+
+void cal_imarith_subtract_scaled(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq,
+                                 ptrdiff_t n, const float *ref_sci, const float *ref_err, const int16_t *ref_dq,
+                                 float factor)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float other = factor * ref_err[i];
+
+        sci[i] -= factor * ref_sci[i];
+        err[i] = sqrtf(err[i] * err[i] + other * other);
+    }
+    for (ptrdiff_t i = 0; i < n; i++) dq[i] = (int16_t)(dq[i] | ref_dq[i]);
+}
+
+void cal_imarith_multiply(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                          const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float other = sci[i] * ref_err[i], own = ref_sci[i] * err[i];
+
+        err[i] = sqrtf(other * other + own * own);
+        sci[i] *= ref_sci[i];
+    }
+    for (ptrdiff_t i = 0; i < n; i++) dq[i] = (int16_t)(dq[i] | ref_dq[i]);
+}
+
+void cal_imarith_divide(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
+                        const float *ref_sci, const float *ref_err, const int16_t *ref_dq, int16_t zero_flag)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float divisor = ref_sci[i] == 0.0F ? 1.0F : ref_sci[i];
+        float own = err[i] / divisor, other = ref_err[i] * sci[i] / divisor / divisor;
+        float ratio = sci[i] / divisor, sigma = sqrtf(own * own + other * other);
+
+        /* Both values are computed in any case, so that the loop has no branch. */
+        err[i] = ref_sci[i] == 0.0F ? err[i] : sigma;
+        sci[i] = ref_sci[i] == 0.0F ? sci[i] : ratio;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) dq[i] = (int16_t)(dq[i] | ref_dq[i] | (ref_sci[i] == 0.0F ? zero_flag : 0));
+}

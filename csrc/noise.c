@@ -1,4 +1,4 @@
-/* Uncertainty of CCD data. */
+/* Uncertainty before calibration. */
 #include "internal.h"
 
 static void fill_noise(const float *sci, float *err, ptrdiff_t n, float read_noise, int bias)
@@ -21,4 +21,30 @@ int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col
         fill_noise(sci + row * n_col + col, err + row * n_col + col, n_col - col, value[1], bias);
     }
     return CAL_OK;
+}
+
+int cal_noise_is_blank(const float *err, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        if (err[i] != 0.0F) return 0;
+    return 1;
+}
+
+ptrdiff_t cal_noise_counts(const float *sci, float *err, ptrdiff_t n)
+{
+    ptrdiff_t n_negative = 0;
+
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float counts = sci[i], sigma;
+
+        if (counts < 0.0F) {
+            int whole = cal_truncate((double)counts);
+
+            counts = (float)(whole == INT_MIN ? whole : -whole);
+            n_negative++;
+        }
+        sigma = sqrtf(counts);
+        err[i] = sigma > 1.0F ? sigma : 1.0F;
+    }
+    return n_negative;
 }

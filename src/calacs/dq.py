@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import enum
 
+from calacs.header import Header
+
 
 class DQ(enum.IntFlag):
     """Bits of the DQ planes; a pixel without any is good."""
@@ -41,3 +43,9 @@ class DQ(enum.IntFlag):
     """Cosmic ray found in a CR-SPLIT set."""
     USER = 16384
     """Free for users (ghosts, satellite trails)."""
+
+
+def serious_bits(header: Header) -> int:
+    """Bits that make a pixel unusable for means: SDQFLAGS of a SCI header as a signed 16-bit number, all by default."""
+    flags = header.get_int("SDQFLAGS", 0xFFFF) & 0xFFFF
+    return flags - 0x10000 if flags & 0x8000 else flags

@@ -16,6 +16,7 @@ import gzip
 import io
 import math
 import os
+import re
 import tempfile
 import threading
 import time
@@ -220,33 +221,85 @@ def open_image(path: str | os.PathLike[str]) -> ImageFile:
     source = _open_bytes(path)
     primary: Header | None = None
     planes: dict[tuple[str, int], Plane] = {}
-    position = 0
-    while position + BLOCK <= source.size:
-        if position and source.read(position, 8) != b"XTENSION":
-            break  # special records or padding after the last unit
+    for unit in _units(source, path):
+        with _damage_at(path, unit.position):
+            if primary is None:
+                primary = Header(unit.cards, where=path.name)
+            elif unit.facts.get("ZIMAGE") is True:
+                return _open_compressed(path)
+            else:
+                _add_plane(planes, unit.cards, unit.facts, source, unit.start, path)
+    assert primary is not None
+    return ImageFile(primary, planes, path, str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """One header-data unit of a file: its header, and where its data are.
+
+    Attributes
+    ----------
+    number : int
+        0 for the primary unit.
+    position, start, size : int
+        First byte of the header and of the data; bytes of data.
+    """
+
+    number: int
+    cards: list[str]
+    facts: dict[str, Value]
+    position: int
+    start: int
+    size: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """EXTNAME and EXTVER; empty for the primary unit."""
+        name, extver = str(self.facts.get("EXTNAME", "")), int(self.facts.get("EXTVER", 1))
+        return (name.strip().upper(), extver) if self.number else ("", 0)
+
+    @property
+    def end(self) -> int:
+        """First byte after the unit."""
+        return self.start + -(-self.size // BLOCK) * BLOCK
+
+    @property
+    def is_plain_int16(self) -> bool:
+        """Whether its pixels are stored as signed 16-bit integers as they are."""
+        scaling = float(self.facts.get("BSCALE", 1.0)), float(self.facts.get("BZERO", 0.0))
+        return int(self.facts.get("NAXIS", 0)) > 0 and self.facts.get("BITPIX") == 16 and scaling == (1.0, 0.0)
+
+
+def _units(source: _Bytes, path: Path) -> Iterator[_Unit]:
+    """All units of a file; special records and padding after the last one are ignored."""
+    position = number = 0
+    while position + BLOCK <= source.size and (not number or source.read(position, 8) == b"XTENSION"):
         cards, start = _scan_header(source, position, path)
-        try:
+        with _damage_at(path, position):
             facts = Header.facts(cards)
             size = _data_size(facts)
-            if primary is None:
-                primary = Header(cards, where=path.name)
-            elif facts.get("ZIMAGE") is True:
-                return _open_compressed(path)
-            if start + size > source.size:
-                raise FileNotReadable(
-                    f"{path}: truncated: the file has {source.size} bytes, its headers announce {start + size}; "
-                    "get the file again"
-                )
-            if position:
-                _add_plane(planes, cards, facts, source, start, path)
-        except (LookupError, TypeError, ValueError, HeaderProblem, KeywordMissing) as error:
+        if start + size > source.size:
             raise FileNotReadable(
-                f"{path}: the header at byte {position} is damaged ({error}); get the file again"
-            ) from error
-        position = start + -(-size // BLOCK) * BLOCK
-    if primary is None:
+                f"{path}: truncated: the file has {source.size} bytes, its headers announce {start + size}; get the file "
+                "again"
+            )
+        unit = _Unit(number, cards, facts, position, start, size)
+        yield unit
+        position = unit.end
+        number += 1
+    if number == 0:
         raise FileNotReadable(f"{path}: not a FITS file: it has only {source.size} bytes")
-    return ImageFile(primary, planes, path, str(path))
+
+
+@contextlib.contextmanager
+def _damage_at(path: Path, position: int) -> Iterator[None]:
+    """Report what goes wrong in the block as damage to the file."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, HeaderProblem, KeywordMissing) as error:
+        raise FileNotReadable(
+            f"{path}: the header at byte {position} is damaged ({error}); get the file again"
+        ) from error
 
 
 def _open_bytes(path: Path) -> _Bytes:
@@ -548,7 +601,7 @@ def update_dq(path: Path, planes: Mapping[int, NDArray[np.int16]]) -> None:
         The file cannot be written.
     """
     source = _open_bytes(path)
-    units = _units(source, path)
+    units = list(_units(source, path))
     wanted = {("DQ", extver): pixels for extver, pixels in planes.items()}
     chosen = [(unit, wanted[unit.key]) for unit in units if unit.key in wanted]
     try:
@@ -568,35 +621,6 @@ def update_dq(path: Path, planes: Mapping[int, NDArray[np.int16]]) -> None:
                 _write_pixels(pixels, file)
             else:
                 file.write(source.read(unit.position, unit.end - unit.position))
-
-
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """Where one header-data unit lies in a file."""
-
-    key: tuple[str, int]
-    cards: list[str]
-    position: int
-    start: int
-    end: int
-
-    @property
-    def is_plain_int16(self) -> bool:
-        facts = Header.facts(self.cards)
-        scaling = float(facts.get("BSCALE", 1.0)), float(facts.get("BZERO", 0.0))
-        return int(facts.get("NAXIS", 0)) > 0 and int(facts.get("BITPIX", 0)) == 16 and scaling == (1.0, 0.0)
-
-
-def _units(source: _Bytes, path: Path) -> list[_Unit]:
-    units, position = [], 0
-    while position + BLOCK <= source.size and (not position or source.read(position, 8) == b"XTENSION"):
-        cards, start = _scan_header(source, position, path)
-        facts = Header.facts(cards)
-        end = start + -(-_data_size(facts) // BLOCK) * BLOCK
-        key = str(facts.get("EXTNAME", "")).strip().upper(), int(facts.get("EXTVER", 1))
-        units.append(_Unit(key if position else ("", 0), cards, position, start, end))
-        position = end
-    return units
 
 
 def _expanded(cards: Iterable[str], shape: tuple[int, ...]) -> Header:
@@ -759,7 +783,7 @@ class Table:
     primary: Header
     header: Header
     n_row: int
-    _columns: dict[str, NDArray[Any]]
+    _columns: dict[str, NDArray[Any] | _StoredColumn]
 
     def __contains__(self, column: object) -> bool:
         return isinstance(column, str) and column.upper() in self._columns
@@ -770,10 +794,26 @@ class Table:
         return tuple(self._columns)
 
     def __getitem__(self, column: str) -> NDArray[Any]:
+        stored = self._stored(column)
+        if isinstance(stored, _StoredColumn):
+            stored = self._columns[column.upper()] = stored.read()
+        return stored
+
+    def _stored(self, column: str) -> NDArray[Any] | _StoredColumn:
         try:
             return self._columns[column.upper()]
         except KeyError:
             raise ColumnNotFound(f"{self.source}: the table has no column {column}; is this the right table?") from None
+
+    def cell(self, column: str, row: int) -> Any:
+        """Value or array of one cell; cheap even where the column is long or its arrays vary in length."""
+        stored = self._stored(column)
+        try:
+            return stored.cell(row) if isinstance(stored, _StoredColumn) else stored[row]
+        except ValueError as error:
+            raise TableError(
+                f"{self.source}: row {row + 1}, column {column}: the cell is damaged ({error}); get the file again"
+            ) from error
 
     def replace(self, column: str, value: Any) -> None:
         """Give every row the same value in a column."""
@@ -793,6 +833,74 @@ class Table:
         return str(self[column][row]).rstrip(" \0")
 
 
+_FORM = re.compile(r" *(\d*)([LBIJKAEDPQ])([BIJKED]?)")
+_CELL_DTYPES = {"L": "u1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8", "A": "S"}
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredColumn:
+    """A column as it is in the file: decoded when it is asked for.
+
+    Attributes
+    ----------
+    kind : str
+        Letter of TFORM: "L", "A", a number type, or "P" and "Q" for arrays of varying length.
+    cells : ndarray
+        The cells' bytes as an array of the stored type; for arrays of varying length their numbers and places.
+    heap : buffer
+        Where the latter are.
+    element : dtype
+        Their type.
+    """
+
+    kind: str
+    cells: NDArray[Any]
+    heap: Any = None
+    element: Any = None
+
+    @classmethod
+    def of(cls, form: str, rows: NDArray[np.uint8], offset: int, heap: Any) -> tuple[_StoredColumn, int]:
+        """View a column in the rows of a table; also tell where the next one begins."""
+        match = _FORM.match(form)
+        if match is None:
+            raise ValueError(form)
+        count, kind, element = int(match[1] or 1), match[2], match[3]
+        if kind in "PQ":
+            dtype = np.dtype((">i4" if kind == "P" else ">i8", (2,)))
+            width = dtype.itemsize * min(count, 1)
+        else:
+            dtype = np.dtype(f"S{max(count, 1)}") if kind == "A" else np.dtype((_CELL_DTYPES[kind], (count,)))
+            width = count if kind == "A" else dtype.itemsize
+        strides = (rows.strides[0],)
+        cells = np.ndarray(len(rows), dtype, rows, offset, strides) if width else np.zeros(len(rows), dtype)
+        if kind not in "APQ" and count == 1:
+            cells = cells[:, 0]
+        return cls(kind, cells, heap, np.dtype(_CELL_DTYPES[element]) if element else None), offset + width
+
+    def read(self) -> NDArray[Any]:
+        """All cells, in native byte order."""
+        if self.kind in "PQ":
+            arrays = np.empty(len(self.cells), object)
+            for row in range(len(self.cells)):
+                arrays[row] = self.cell(row)
+            return arrays
+        return self._native(self.cells)
+
+    def cell(self, row: int) -> Any:
+        """One cell."""
+        if self.kind in "PQ":
+            count, start = map(int, self.cells[row])
+            return self._native(np.frombuffer(self.heap, self.element, count, start))
+        return self._native(self.cells[row : row + 1])[0]
+
+    def _native(self, cells: NDArray[Any]) -> NDArray[Any]:
+        if self.kind == "A":
+            return np.array([cell.partition(b"\0")[0].decode("latin-1").rstrip(" ") for cell in cells.tolist()])
+        if self.kind == "L":
+            return np.asarray(cells == ord("T"))
+        return cells.astype(cells.dtype.newbyteorder("="))
+
+
 def read_table(source: Any, extension: int | str = 1) -> Table:
     """Read a binary table.
 
@@ -801,7 +909,7 @@ def read_table(source: Any, extension: int | str = 1) -> Table:
     source : path-like or HDUList
         Where the table is.
     extension : int or str
-        Which extension.
+        Which extension: its number, or its EXTNAME.
 
     Raises
     ------
@@ -815,19 +923,60 @@ def read_table(source: Any, extension: int | str = 1) -> Table:
 
 def read_tables(source: Any, extensions: Iterable[int | str], columns: Sequence[str] | None = None) -> list[Table]:
     """Read several binary tables of one file, all columns or those among `columns`; see `read_table`."""
-    from astropy.io import fits as astropy_fits
-
     if not isinstance(source, (str, os.PathLike)):
         return [_table_of(source, extension, "table in memory", columns) for extension in extensions]
     path = Path(source)
-    if not path.is_file():
-        raise FileNotReadable(f"{path}: no such file; check the name and the folder")
+    content = _open_bytes(path)
+    units = list(_units(content, path))
+    primary = Header(units[0].cards, where=str(path))
+    named: dict[int | str, _Unit] = {}
+    for unit in units[1:]:
+        named[unit.number] = unit
+        named.setdefault(str(unit.facts.get("EXTNAME", "")).strip().upper(), unit)
+    tables = []
+    for extension in extensions:
+        found = named.get(extension)
+        if found is None or found.facts.get("XTENSION") != "BINTABLE":
+            raise _no_table(str(path), extension)
+        tables.append(_decode_table(found, path, primary, content, columns))
+    return tables
+
+
+def _no_table(source: str, extension: int | str) -> TableError:
+    return TableError(f"{source}: there is no binary table in extension {extension}; is this the right file?")
+
+
+def _decode_table(unit: _Unit, path: Path, primary: Header, content: _Bytes, wanted: Sequence[str] | None) -> Table:
+    facts = unit.facts
+    data = memoryview(content.read(unit.start, unit.size))
+    columns: dict[str, NDArray[Any] | _StoredColumn] = {}
+    offset = 0
+    try:
+        width, n_row = _size(facts, "NAXIS1"), _size(facts, "NAXIS2")
+        heap = data[int(facts.get("THEAP", width * n_row)) :]
+        rows = np.frombuffer(data, np.uint8, width * n_row).reshape(n_row, width)
+        if any(keyword.startswith(("TSCAL", "TZERO")) for keyword in facts):
+            raise ValueError("scaled")
+        for i in range(1, _size(facts, "TFIELDS") + 1):
+            column, offset = _StoredColumn.of(str(facts[f"TFORM{i}"]), rows, offset, heap)
+            name = str(facts.get(f"TTYPE{i}", f"COL{i}")).strip().upper()
+            if wanted is None or name in wanted:
+                columns[name] = column
+    except (LookupError, TypeError, ValueError):
+        return _read_with_astropy(path, unit.number, wanted)
+    return Table(str(path), primary, Header(unit.cards, where=str(path)), n_row, columns)
+
+
+def _read_with_astropy(path: Path, number: int, wanted: Sequence[str] | None) -> Table:
+    """Read what is rare (scaled columns, bits, complex numbers), and report what is damaged."""
+    from astropy.io import fits as astropy_fits
+
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore")
             warnings.filterwarnings("error", ".*truncated")
             with astropy_fits.open(path, memmap=False) as hdus:
-                return [_table_of(hdus, extension, str(path), columns) for extension in extensions]
+                return _table_of(hdus, number, str(path), wanted)
     except (OSError, EOFError, TypeError, ValueError, zlib.error, UserWarning) as error:
         raise FileNotReadable(f"{path}: cannot be read as FITS: {error}; get the file again") from error
 
@@ -837,11 +986,10 @@ def _table_of(hdus: Any, extension: int | str, source: str, wanted: Sequence[str
         hdu = hdus[extension]
         names = hdu.columns.names
     except (KeyError, IndexError, AttributeError):
-        raise TableError(
-            f"{source}: there is no binary table in extension {extension}; is this the right file?"
-        ) from None
-    names = [name for name in names if wanted is None or name.upper() in wanted]
-    columns = {name.upper(): np.asarray(hdu.data.field(name)) for name in names}
+        raise _no_table(source, extension) from None
+    columns: dict[str, NDArray[Any] | _StoredColumn] = {
+        name.upper(): np.asarray(hdu.data.field(name)) for name in names if wanted is None or name.upper() in wanted
+    }
     headers = [Header(_hdu_cards(unit), where=source) for unit in (hdus[0], hdu)]
     return Table(source, headers[0], headers[1], len(hdu.data), columns)
 

@@ -24,7 +24,7 @@ Value: TypeAlias = bool | int | float | str
 
 CARD = 80
 _VALUE = slice(10, 30)
-_MAX_STRING = 68
+MAX_STRING = 68
 _MAX_HISTORY = 72
 _BLANK = " " * CARD
 
@@ -84,7 +84,7 @@ def _with_comment(card: str, comment: str) -> str:
 
 
 def _string_text(value: str) -> str:
-    return "'" + value.replace("'", "''")[:_MAX_STRING].ljust(8) + "'"
+    return "'" + value.replace("'", "''")[:MAX_STRING].ljust(8) + "'"
 
 
 def _number_text(value: bool | int | float | np.float32) -> str:
@@ -131,7 +131,7 @@ class Header:
         """Values of all cards that have one, reserved ones included; the first of a name counts."""
         values: dict[str, Value] = {}
         for card in cards:
-            if card[8:10] == "= ":
+            if card[8:10] == "= " and not card.startswith(("HISTORY", "COMMENT")):
                 value = _parse(card.ljust(CARD))[0]
                 if value is not None:
                     values.setdefault(card[:8].rstrip(), value)

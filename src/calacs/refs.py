@@ -27,7 +27,7 @@ from calacs.errors import (
     SizeMismatch,
     TableError,
 )
-from calacs.exposure import ImSet
+from calacs.exposure import PLANES, ImSet
 from calacs.header import Header
 from calacs.names import expand, is_blank, undefined_variable
 
@@ -58,7 +58,7 @@ class RefSpec:
     parameters : tuple of str
         Columns (of PCTETAB: keywords) whose value a caller may replace for one run.
     dummy : str
-        What a PEDIGREE of DUMMY means: "skip" the step, count as "missing", or "ignore" it.
+        What a PEDIGREE of DUMMY means: "skip" the step, count as "missing", "ignore" it, or the step's "own" rule.
     optional : bool
         Whether the keyword may be blank or N/A.
     origin : str
@@ -73,7 +73,7 @@ class RefSpec:
     columns: tuple[str, ...] = ()
     row_keys: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
-    dummy: Literal["skip", "missing", "ignore"] = "skip"
+    dummy: Literal["skip", "missing", "ignore", "own"] = "skip"
     optional: bool = False
     origin: str = ""
 
@@ -87,6 +87,12 @@ def _columns(names: Iterable[str], keys: str) -> dict[str, Any]:
         "row_keys": row_keys,
         "parameters": tuple(name for name in names if name not in row_keys and name not in unused),
     }
+
+
+def _flat(keyword: str, content: str) -> RefSpec:
+    return RefSpec(
+        keyword, ("FLATCORR",), "image", ALL, content, dummy="own", optional=True, origin="lib/acs2d/doflat.c"
+    )
 
 
 REGISTRY: dict[str, RefSpec] = {
@@ -170,17 +176,16 @@ REGISTRY: dict[str, RefSpec] = {
             origin="lib/acs2d/dodark.c",
         ),
         RefSpec("FLSHFILE", ("FLSHCORR",), "image", CCD, "post-flash (electron/s)", origin="lib/acs2d/doflash.c"),
-        RefSpec(
-            "PFLTFILE", ("FLATCORR",), "image", ALL, "pixel-to-pixel flat", optional=True, origin="lib/acs2d/doflat.c"
-        ),
-        RefSpec("DFLTFILE", ("FLATCORR",), "image", ALL, "delta flat", optional=True, origin="lib/acs2d/doflat.c"),
-        RefSpec("LFLTFILE", ("FLATCORR",), "image", ALL, "low-order flat", optional=True, origin="lib/acs2d/doflat.c"),
+        _flat("PFLTFILE", "pixel-to-pixel flat"),
+        _flat("DFLTFILE", "delta flat"),
+        _flat("LFLTFILE", "low-order flat"),
         RefSpec(
             "CFLTFILE",
             ("FLATCORR",),
             "image",
             ("HRC",),
             "coronagraphic spots",
+            dummy="own",
             optional=True,
             origin="lib/acs2d/dospot.c",
         ),
@@ -193,6 +198,7 @@ REGISTRY: dict[str, RefSpec] = {
             columns=tuple(reftables.SPOTTAB_COLUMNS),
             row_keys=("DATE",),
             parameters=("SHIFTX", "SHIFTY"),
+            dummy="own",
             optional=True,
             origin="lib/acs2d/getspottab.c",
         ),
@@ -220,6 +226,15 @@ REGISTRY: dict[str, RefSpec] = {
     )
 }
 """Every reference file of the pipeline, by keyword."""
+
+
+PART_ROWS = 512
+"""Rows of a science image that one thread processes at least."""
+
+
+def split_rows(n_row: int) -> list[slice]:
+    """Divide rows into portions that threads can share."""
+    return [slice(first, min(first + PART_ROWS, n_row)) for first in range(0, n_row, PART_ROWS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +265,15 @@ class Section:
         rows = slice(self.alignment.y, self.alignment.y + self.shape[0])
         return self.image.plane(plane, self.extver).read(rows, self._cols)
 
-    def blocks(self, *planes: str) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+    def blocks(self, *planes: str, part: slice | None = None) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
         """Go through the image by blocks of rows.
 
         Parameters
         ----------
         *planes : str
             "SCI", "ERR", "DQ".
+        part : slice
+            Rows to go through, all by default.
 
         Yields
         ------
@@ -267,12 +284,17 @@ class Section:
         """
         sources = [self.image.plane(plane, self.extver) for plane in planes]
         buffers = [np.empty((fits.BLOCK_ROWS, self.shape[1]), source.dtype) for source in sources]
-        for first in range(0, self.shape[0], fits.BLOCK_ROWS):
-            rows = slice(first, min(first + fits.BLOCK_ROWS, self.shape[0]))
+        begin, end = (0, self.shape[0]) if part is None else (part.start, part.stop)
+        for first in range(begin, end, fits.BLOCK_ROWS):
+            rows = slice(first, min(first + fits.BLOCK_ROWS, end))
             pixels = [buffer[: rows.stop - first] for buffer in buffers]
             for source, target in zip(sources, pixels, strict=True):
                 source.read_into(target, self.alignment.y + first, self._cols)
             yield rows, pixels
+
+    def parts(self) -> list[slice]:
+        """Rows of the science image in portions that threads can share."""
+        return split_rows(self.shape[0])
 
 
 @dataclass(slots=True)
@@ -359,32 +381,64 @@ class Reference:
                 return extver
         raise ChipNotFound(f"{self}: no extension holds chip {chip}; use the reference file of this detector")
 
-    def section(self, imset: ImSet, *, check_rows: bool = False, every_extension: bool = False) -> Section:
-        """Find the image under a science image, and check that it covers it.
+    def locate(self, imset: ImSet, *, whole: bool = False, every_extension: bool = False) -> tuple[int, Alignment]:
+        """Find the image of a science image's chip: EXTVER and alignment.
+
+        Parameters
+        ----------
+        imset : ImSet
+            Science image.
+        whole : bool
+            The reference must not be coarser than the science image, as where it is read as a whole officially.
+        every_extension : bool
+            As of `extver_of_chip`.
 
         Raises
         ------
         ChipNotFound
             The reference has no image of the chip.
+        FileNotReadable
+            An extension of its image set is missing.
         SizeMismatch
-            It does not cover the science image, or the binnings do not fit.
+            The extensions of the image set differ in size, or the binnings do not fit.
         """
         extver = self.extver_of_chip(imset.chip, every_extension=every_extension)
-        plane = self.image.plane("SCI", extver)
+        planes = [self.image.plane(plane, extver) for plane in (("SCI",) if every_extension else PLANES)]
+        for plane in planes[1:]:
+            if plane.shape != planes[0].shape:
+                raise SizeMismatch(
+                    f"{self}: [{plane.name},{extver}] has {plane.shape} rows and columns, [SCI,{extver}] has "
+                    f"{planes[0].shape}; the file is damaged"
+                )
         science = Geometry.of(imset.header["SCI"], imset.shape)
-        reference = Geometry.of(plane.header, plane.shape)
-        alignment = align(science, reference, name=str(self), check_rows=check_rows)
+        reference = Geometry.of(planes[0].header, planes[0].shape)
+        return extver, align(science, reference, name=str(self), check_rows=whole)
+
+    def section(self, imset: ImSet, *, whole: bool = False, every_extension: bool = False) -> Section:
+        """Find the image under a science image, and check that it covers it.
+
+        Parameters
+        ----------
+        imset, whole, every_extension
+            As of `locate`.
+
+        Raises
+        ------
+        ChipNotFound, FileNotReadable
+            As of `locate`.
+        SizeMismatch
+            The reference does not cover the science image, or the binnings do not fit.
+        """
+        extver, alignment = self.locate(imset, whole=whole, every_extension=every_extension)
+        shape = self.image.plane("SCI", extver).shape
         n_row, n_col = imset.shape
-        inside = (
-            alignment.y >= 0
-            and alignment.y + n_row <= plane.shape[0]
-            and alignment.x >= 0
-            and alignment.x + n_col * alignment.ratio[0] <= plane.shape[1]
-        )
-        if not inside:
+        # PARITY: the relative binning counts in this test alone; pixels are never averaged.
+        height = n_row * alignment.ratio[1] if whole else n_row
+        width = n_col * alignment.ratio[0]
+        if not (0 <= alignment.y <= shape[0] - height and 0 <= alignment.x <= shape[1] - width):
             raise SizeMismatch(
-                f"{self}: {plane.shape[0]} rows x {plane.shape[1]} columns do not cover the {n_row} x {n_col} pixels of the "
-                f"exposure at row {alignment.y}, column {alignment.x}; use the reference file of this format"
+                f"{self}: {shape[0]} rows x {shape[1]} columns do not cover the {height} x {width} pixels of the exposure at "
+                f"row {alignment.y}, column {alignment.x}; use the reference file of this format"
             )
         return Section(self.image, extver, alignment, imset.shape)
 

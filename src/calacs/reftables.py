@@ -245,6 +245,56 @@ def bad_pixel_runs(table: Table, observation: Observation, chip: int) -> NDArray
     return np.ascontiguousarray(np.stack(columns, axis=1)) if chosen.any() else np.zeros((0, 5), np.int32)
 
 
+@dataclass(frozen=True, slots=True)
+class LinearityParams:
+    """One row of MLINTAB.
+
+    Attributes
+    ----------
+    global_limit : float
+        Count rate of the whole detector that can be corrected, in count/s.
+    local_limit : float
+        Count rate above which a pixel is flagged, in count/s.
+    tau : float
+        Time constant in s.
+    expand : float
+        Radius around such a pixel that is flagged too, in pixels.
+    """
+
+    global_limit: float
+    local_limit: float
+    tau: float
+    expand: float
+    row: RowText
+
+
+def linearity(table: Table, detector: str) -> LinearityParams:
+    """Choose the MLINTAB row of a detector: the first that matches.
+
+    Raises
+    ------
+    RowNotFound
+        No row is for the detector.
+
+    Notes
+    -----
+    Algorithm: HSTCAL ``acs2d/getlintab.c``.
+    """
+    for row in range(table.n_row):
+        if table.text("DETECTOR", row) in (detector, "ANY"):
+            return LinearityParams(
+                global_limit=float(table["GLOBAL_LIMIT"][row]),
+                local_limit=float(table["LOCAL_LIMIT"][row]),
+                tau=float(table["TAU"][row]),
+                expand=float(np.float32(table["EXPAND"][row])),
+                row=RowText.of(table, row),
+            )
+    raise RowNotFound(
+        f"MLINTAB {table.source}: no row for DETECTOR={detector!r} ({table.n_row} rows searched); use the table of this "
+        "detector"
+    )
+
+
 UNDEFINED = 1.6e38
 """What an undefined number reads as (``tables/ctables.h``, INDEFR)."""
 

@@ -82,6 +82,39 @@ cdef extern from "calacs.h" nogil:
     int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
                       int16_t flag, ptrdiff_t *n_flagged)
 
+    # nonlin, dark, flash, spot, shad, stat
+    ctypedef struct cal_dark_mean:
+        double sum
+        ptrdiff_t count
+    ctypedef struct cal_flash_mean:
+        float sum
+        float weight
+    ctypedef struct cal_shad_binned:
+        const float *sci
+        const float *err
+        const int16_t *dq
+        ptrdiff_t n_row, n_col, x, y
+    ctypedef struct cal_stat_range:
+        double sum, min, max
+    ctypedef struct cal_stat_image:
+        ptrdiff_t n_good, n_no_error
+        cal_stat_range sci, err, snr
+    double cal_nonlin_ratio(double rate, double tau)
+    int cal_nonlin_flag(const float *sci, int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col, double limit, float radius,
+                        int16_t flag, ptrdiff_t *n_above)
+    void cal_dark_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n, const float *ref_sci, const float *ref_err,
+                           const int16_t *ref_dq, float factor, int16_t bad_bits, cal_dark_mean *mean)
+    void cal_flash_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n_row, ptrdiff_t n_col,
+                            const float *ref_sci, const float *ref_err, const int16_t *ref_dq, float factor,
+                            int16_t bad_bits, cal_flash_mean *mean)
+    int cal_spot_shift(const float *spot, ptrdiff_t n_row, ptrdiff_t n_col, float shift_x, float shift_y,
+                       ptrdiff_t row_first, ptrdiff_t row_last, float *sci, float *err)
+    int cal_shad_expand(const cal_shad_binned *binned, ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first,
+                        ptrdiff_t col_last, float *sci, float *err, int16_t *dq)
+    void cal_shad_divisor(float *sci, float *err, ptrdiff_t n, float rate)
+    void cal_stat_add(const float *sci, const float *err, const int16_t *dq, ptrdiff_t n, int16_t bad_bits,
+                      cal_stat_image *stat)
+
     # crrej
     ctypedef struct cal_crrej_range:
         float lowest, sum
@@ -123,15 +156,24 @@ cdef extern from "calacs.h" nogil:
     int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *gain)
     void cal_imarith_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n,
                               const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
+    void cal_imarith_scale(float *sci, float *err, ptrdiff_t n, float factor)
+    void cal_imarith_multiply(float *sci, float *err, int16_t *dq, ptrdiff_t n,
+                              const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
+    void cal_imarith_divide(float *sci, float *err, int16_t *dq, ptrdiff_t n,
+                            const float *ref_sci, const float *ref_err, const int16_t *ref_dq, int16_t zero_flag)
     void cal_imarith_square(float *err, ptrdiff_t n)
     void cal_imarith_sum(float *sci, float *var, int16_t *dq, ptrdiff_t n,
                          const float *new_sci, const float *new_err, const int16_t *new_dq)
     void cal_imarith_root(float *var, ptrdiff_t n)
     int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *read_noise,
                       int bias)
+    int cal_noise_is_blank(const float *err, ptrdiff_t n)
+    ptrdiff_t cal_noise_counts(const float *sci, float *err, ptrdiff_t n)
 
 
 cdef int check(int status) except? -1
 cdef int same_shape(const float[:, ::1] sci, const int16_t[:, ::1] dq) except -1
 cdef int same_float_shape(const float[:, ::1] first, const float[:, ::1] second) except -1
 cdef cal_quadrants quadrants_of(object value) except *
+cdef int same_shapes(const float[:, ::1] sci, const float[:, ::1] err, const int16_t[:, ::1] dq,
+                     const float[:, ::1] ref_sci, const float[:, ::1] ref_err, const int16_t[:, ::1] ref_dq) except -1

@@ -27,6 +27,17 @@ cdef int same_float_shape(const float[:, ::1] first, const float[:, ::1] second)
     return 0
 
 
+cdef int same_shapes(const float[:, ::1] sci, const float[:, ::1] err, const int16_t[:, ::1] dq,
+                     const float[:, ::1] ref_sci, const float[:, ::1] ref_err, const int16_t[:, ::1] ref_dq) except -1:
+    """Raise ValueError unless an image set and a reference image set all have the same shape."""
+    same_float_shape(sci, err)
+    same_shape(sci, dq)
+    same_float_shape(sci, ref_sci)
+    same_float_shape(sci, ref_err)
+    same_shape(sci, ref_dq)
+    return 0
+
+
 cdef cal_quadrants quadrants_of(object value) except *:
     """C form of `calacs.detector.Quadrants`."""
     cdef cal_quadrants quadrants

@@ -3,8 +3,9 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t
 
 from calacs._core.common cimport (
-    cal_imarith_crop, cal_imarith_gain, cal_imarith_root, cal_imarith_square, cal_imarith_subtract, cal_imarith_sum,
-    cal_quadrants, check, quadrants_of, same_float_shape, same_shape)
+    cal_imarith_crop, cal_imarith_divide, cal_imarith_gain, cal_imarith_multiply, cal_imarith_root, cal_imarith_scale,
+    cal_imarith_square, cal_imarith_subtract, cal_imarith_sum, cal_quadrants, check, quadrants_of, same_float_shape,
+    same_shape, same_shapes)
 
 
 def crop(unsigned char[:, ::1] image, rows, cols):
@@ -32,18 +33,42 @@ def gain(float[:, ::1] sci, float[:, ::1] err, quadrants):
     check(status)
 
 
+def scale(float[:, ::1] sci, float[:, ::1] err, float factor):
+    """Multiply SCI and ERR by a factor, in place."""
+    same_float_shape(sci, err)
+    if sci.size:
+        with nogil:
+            cal_imarith_scale(&sci[0, 0], &err[0, 0], sci.shape[0] * sci.shape[1], factor)
+
+
 def subtract(float[:, ::1] sci, float[:, ::1] err, int16_t[:, ::1] dq,
              const float[:, ::1] ref_sci, const float[:, ::1] ref_err, const int16_t[:, ::1] ref_dq):
     """Subtract an image, in place: errors in quadrature, flags added."""
-    same_float_shape(sci, err)
-    same_shape(sci, dq)
-    same_float_shape(sci, ref_sci)
-    same_float_shape(sci, ref_err)
-    same_shape(sci, ref_dq)
+    same_shapes(sci, err, dq, ref_sci, ref_err, ref_dq)
     if sci.size:
         with nogil:
             cal_imarith_subtract(&sci[0, 0], &err[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1],
                                  &ref_sci[0, 0], &ref_err[0, 0], &ref_dq[0, 0])
+
+
+def multiply(float[:, ::1] sci, float[:, ::1] err, int16_t[:, ::1] dq,
+             const float[:, ::1] ref_sci, const float[:, ::1] ref_err, const int16_t[:, ::1] ref_dq):
+    """Multiply by an image, in place: relative errors in quadrature, flags added."""
+    same_shapes(sci, err, dq, ref_sci, ref_err, ref_dq)
+    if sci.size:
+        with nogil:
+            cal_imarith_multiply(&sci[0, 0], &err[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1],
+                                 &ref_sci[0, 0], &ref_err[0, 0], &ref_dq[0, 0])
+
+
+def divide(float[:, ::1] sci, float[:, ::1] err, int16_t[:, ::1] dq,
+           const float[:, ::1] ref_sci, const float[:, ::1] ref_err, const int16_t[:, ::1] ref_dq, int16_t zero_flag):
+    """Divide by an image, in place; `zero_flag` is added where it is 0."""
+    same_shapes(sci, err, dq, ref_sci, ref_err, ref_dq)
+    if sci.size:
+        with nogil:
+            cal_imarith_divide(&sci[0, 0], &err[0, 0], &dq[0, 0], sci.shape[0] * sci.shape[1],
+                               &ref_sci[0, 0], &ref_err[0, 0], &ref_dq[0, 0], zero_flag)
 
 
 def square(float[:, ::1] err):

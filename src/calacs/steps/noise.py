@@ -1,4 +1,4 @@
-"""Uncertainty of CCD data: photon and read noise; has no switch.
+"""Uncertainty before calibration: photon and read noise; has no switch.
 
 Units   electron.
 Refs    CCDTAB (read noises).
@@ -10,20 +10,25 @@ from __future__ import annotations
 
 from calacs._core import noise as core
 from calacs.detector import Quadrants, quadrants
-from calacs.step import Job, Result, step
+from calacs.exposure import ImSet
+from calacs.step import Job, Result, State, step
+
+HISTORY = "Uncertainty array initialized."
 
 
 @step("noise", switch=False)
 def noise(job: Job, read_noises: list[Quadrants]) -> Result:
     """Add photon and read noise to the uncertainty of the bias subtraction."""
-    # PARITY: frames of targets called BIAS get the read noise alone, whatever was subtracted from them.
-    is_bias = job.observation.targname.startswith("BIAS")
     for imset, read_noise in zip(job.exposure.imsets, read_noises, strict=True):
-        if imset.header["SCI"].get_int("NCOMBINE", 1) > 1:
-            job.warn("NCOMBINE > 1: the uncertainty is computed as for a single exposure")
-        core.ccd(imset.sci, imset.err, read_noise, is_bias)
-    values = {"read_noise": [read_noise.values for read_noise in read_noises]}
-    return Result(values, ["Uncertainty array initialized."])
+        _add_noise(job, imset, read_noise)
+    return Result({"read_noise": [read_noise.values for read_noise in read_noises]}, [HISTORY])
+
+
+def _add_noise(job: Job, imset: ImSet, read_noise: Quadrants) -> None:
+    if imset.header["SCI"].get_int("NCOMBINE", 1) > 1:
+        job.warn("NCOMBINE > 1: the uncertainty is computed as for a single exposure")
+    # PARITY: frames of targets called BIAS get the read noise alone, whatever was subtracted from them.
+    core.ccd(imset.sci, imset.err, read_noise, job.observation.targname.startswith("BIAS"))
 
 
 @noise.preflight
@@ -40,3 +45,34 @@ def find_read_noises(job: Job) -> list[Quadrants]:
         )
         for chip in job.chips
     ]
+
+
+@step("noise", switch=False)
+def noise_if_blank(job: Job, read_noises: list[Quadrants | None]) -> Result:
+    """Set the uncertainty of images that have none: photon and read noise, for the SBC photon noise."""
+    blank = [_is_blank(imset) for imset in job.exposure]
+    if not any(blank):
+        return Result(state=State.IGNORED)
+    for imset, read_noise in zip(job.exposure.imsets, read_noises, strict=True):
+        if not _is_blank(imset):
+            continue
+        if read_noise is not None:
+            _add_noise(job, imset, read_noise)
+        elif (n_negative := core.counts(imset.sci, imset.err)) > 0:
+            job.warn(f"{n_negative} pixels of image set {imset.extver} are negative, which counts cannot be")
+    values = {"read_noise": [None if read_noise is None else read_noise.values for read_noise in read_noises]}
+    # PARITY: only what happens to the first image set is told.
+    return Result(values, [HISTORY] if blank[0] else [])
+
+
+@noise_if_blank.preflight
+def find_missing_read_noises(job: Job) -> list[Quadrants | None]:
+    """Read noise of each quadrant of each image set, None where the uncertainty is set or the detector has none."""
+    if not job.observation.is_ccd or not any(map(_is_blank, job.exposure)):
+        return [None] * len(job.exposure.imsets)
+    return list(find_read_noises(job))
+
+
+def _is_blank(imset: ImSet) -> bool:
+    """Whether an image set has no uncertainty; where its pixels are foreseen only (`blank_imset`), it will have one."""
+    return bool(imset.err.flags.c_contiguous) and bool(core.is_blank(imset.err))
