@@ -230,6 +230,9 @@ def prepare(
             job.chips.append(_choose_row(job, imset, ccdtab))
     if len(job.chips) == len(exposure.imsets):
         prepare_steps(job, STEPS[task], collected)
+    else:
+        with collected:
+            refs.require("PCTETAB")
     if problems is None:
         collected.raise_all(exposure.name)
     if states[SWITCH] is not State.PERFORM:

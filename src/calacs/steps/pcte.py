@@ -206,21 +206,37 @@ def correct_area(
     """
     done = {}
     for one in passes:
-        sci, err = (area.view(plane, one.direction) for plane in (imset.sci, imset.err))
-        traps = cte.trap_map(
-            (sci.shape[0], sci.shape[1]), one.traps.index, one.traps.nodes, first=area.first, fraction=one.fraction
-        )
-        done[one.direction] = cte.correct(
-            sci,
-            err,
-            traps.density,
-            one.model(),
-            area.read_noise,
-            simulate=simulate,
-            n_threads=n_threads,
-            progress=_percent(f"amp {area.amp} {one.direction}", report),
-        )
+        progress = _percent(f"amp {area.amp} {one.direction}", report)
+        done[one.direction] = _correct_direction(imset, area, one, simulate, n_threads, progress)
     return done
+
+
+def _correct_direction(
+    imset: ImSet, area: AmpArea, one: Pass, simulate: bool, n_threads: int, progress: cte.Progress
+) -> cte.Correction:
+    """One pass; arrays are made late and dropped early, since several amplifiers may be at work."""
+    sci, err = (area.view(plane, one.direction) for plane in (imset.sci, imset.err))
+    pixels = np.ascontiguousarray(sci)
+    smoothed = (
+        cte.Smoothed(pixels, 0, 0.0)
+        if simulate
+        else cte.smooth(pixels, area.read_noise, n_threads=n_threads, progress=progress)
+    )
+    del pixels
+    traps = cte.trap_map(
+        (sci.shape[0], sci.shape[1]), one.traps.index, one.traps.nodes, first=area.first, fraction=one.fraction
+    ).density
+    if simulate:
+        image = cte.forward(smoothed.image, traps, one.model(), n_threads=n_threads, progress=progress)
+        n_repeated = 0
+    else:
+        restored = cte.inverse(
+            smoothed.image, traps, one.model(), area.read_noise, n_threads=n_threads, progress=progress
+        )
+        image, n_repeated = restored.image, int((restored.n_run > 1).sum())
+    del traps
+    cte.combine(image, smoothed.image, sci, err)
+    return cte.Correction(smoothed.n_iteration, smoothed.rms, n_repeated)
 
 
 def _percent(what: str, report: Report) -> cte.Progress:
