@@ -161,7 +161,7 @@ def read(source: Any) -> CteTable:
         facts = path.stat() if path.is_file() else None
         if facts is not None:
             return _read_file(path, facts.st_mtime_ns, facts.st_size)
-    return _read(source, "PCTETAB in memory" if not isinstance(source, (str, os.PathLike)) else str(source))
+    return _read(source, "object in memory" if not isinstance(source, (str, os.PathLike)) else str(source))
 
 
 @lru_cache(maxsize=1)
@@ -195,7 +195,7 @@ def _generation(primary: Header) -> int:
     name = primary.get_str("CTE_NAME", "")
     if name in GENERATIONS:
         return GENERATIONS[name]
-    known = " and ".join(f"{text!r} (generation {number})" for text, number in sorted(GENERATIONS.items()))
+    known = " or ".join(f"{text!r} (generation {number})" for text, number in GENERATIONS.items())
     what = f"CTE_NAME = {name!r}" if name else "no CTE_NAME"
     generation = "it is of generation 1" if name in ("", "PixelCTE 2012") else "its generation is unknown"
     raise Unsupported(f"{primary.where}: the primary header has {what}: {generation}; use a table with {known}")

@@ -277,7 +277,9 @@ def plan_correction(job: Job) -> Plan:
             )
     noise_model = _replaced(job, "PCTENSMD", _whole_number(job.exposure.primary, "PCTENSMD"), plan.table.noise_model)
     if noise_model != 0:
-        raise Unsupported(f"{plan.table.source}: PCTENSMD = {noise_model}: only the noise model 0 exists; set it to 0")
+        raise Unsupported(
+            f"PCTETAB {plan.table.source}: PCTENSMD = {noise_model}: only the noise model 0 exists; set it to 0"
+        )
     return plan
 
 
@@ -353,11 +355,12 @@ class Override:
                 f"{traps.where}: the profiles end after {traps.n_profile} pixels, PCTETLEN = {n_tail} in the header of "
                 f"{self._job.exposure.name} or given by the caller is longer; use a smaller one"
             )
-        fraction = traps.fraction(self._job.observation.expstart)
-        if not math.isfinite(fraction):
+        span = traps.date1 - traps.date0
+        if not (math.isfinite(span) and span != 0.0):
             raise InvalidValue(
                 f"{traps.where}: CTEDATE0 = {traps.date0}, CTEDATE1 = {traps.date1}: the dates must differ"
             )
+        fraction = traps.fraction(self._job.observation.expstart)
         return Pass(
             direction,
             traps,
