@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -35,7 +34,7 @@ def code(*names: str) -> str:
 def references() -> Rows:
     """The registry of reference files."""
     yield "Keyword", "Kind", "Detectors", "Switches", "Content", "Row chosen by", "If it is a dummy"
-    verdict = {"skip": "step skipped", "missing": "error", "ignore": "used all the same"}
+    verdict = {"skip": "step skipped", "missing": "error", "ignore": "used all the same", "own": "up to the step"}
     for spec in REGISTRY.values():
         yield (
             f"`{spec.keyword}`",
@@ -163,26 +162,15 @@ class StepsDirective(SphinxDirective):
         self.env.note_reread()
         lines = []
         for task in TASKS:
-            if is_complete(f"calacs.{task}") and hasattr(importlib.import_module(f"calacs.{task}"), "STEPS"):
+            if hasattr(importlib.import_module(f"calacs.{task}"), "STEPS"):
                 lines += [f"## Steps of {task}", "", markdown(steps(task)), ""]
         return list(self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True))
-
-
-def is_complete(module: str) -> bool:
-    """Whether a module can be imported; a part of the package that does not exist yet does not count as an error."""
-    try:
-        importlib.import_module(module)
-    except (ModuleNotFoundError, ImportError) as error:
-        if (getattr(error, "name", None) or "").startswith("calacs"):
-            return False
-        raise
-    return True
 
 
 def modules() -> Iterator[tuple[str, list[str]]]:
     """Modules by group."""
     every = [info.name for info in pkgutil.walk_packages(calacs.__path__, "calacs.")]
-    every = [name for name in every if not name.startswith(HIDDEN) and is_complete(name)]
+    every = [name for name in every if not name.startswith(HIDDEN)]
     groups = {"Tasks": [f"calacs.{name}" for name in TASKS], "Data and tools": [f"calacs.{name}" for name in COMMON]}
     groups["Steps"] = [name for name in every if name.startswith("calacs.steps.")]
     known = {name for group in groups.values() for name in group} | {"calacs.steps"}

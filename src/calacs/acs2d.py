@@ -1,8 +1,10 @@
-"""The task acs2d: two-dimensional calibration of trimmed CCD images and of raw SBC exposures.
+"""The task acs2d: two-dimensional calibration of trimmed CCD images and of raw SBC exposures::
 
-from calacs import acs2d
-acs2d.acs2d("*_blv_tmp.fits")                          # files, as ACSTOOLS does it: x_blv_tmp.fits -> x_flt.fits
-exposure = acs2d.run("x_blv_tmp.fits", flatcorr=False)  # in memory
+    from calacs import acs2d
+    acs2d.acs2d("*_blv_tmp.fits")                          # files, as ACSTOOLS does it: x_blv_tmp.fits -> x_flt.fits
+    exposure = acs2d.run("x_blv_tmp.fits", flatcorr=False)  # in memory
+
+The steps are in `calacs.steps`, the photometry table is read by `calacs.imphttab`.
 """
 
 from __future__ import annotations
