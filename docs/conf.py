@@ -11,6 +11,7 @@ project = "calacs"
 author = "the calacs developers"
 release = version = __version__
 extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser", "tables"]
+default_role = "py:obj"
 exclude_patterns = ["_build"]
 nitpick_ignore_regex = [("py:.*", ".*")]
 

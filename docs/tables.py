@@ -55,15 +55,19 @@ def quality() -> Rows:
         yield str(flag.value), f"`{flag.name}`", " ".join(documented["DQ", str(flag.name)]).strip()
 
 
+def recipes() -> dict[str, Sequence[Step]]:
+    """The steps of every task that consists of steps."""
+    found: dict[str, Sequence[Step]] = {}
+    for task in TASKS:
+        steps = getattr(importlib.import_module(f"calacs.{task}"), "STEPS", ())
+        found |= dict(steps) if isinstance(steps, Mapping) else {task: steps} if steps else {}
+    return found
+
+
 def steps(task: str) -> Rows:
     """The steps of a task, in order."""
-    found = importlib.import_module(f"calacs.{task}").STEPS
-    if isinstance(found, Mapping):
-        found = found[task]
     yield "Step", "What it does", "Reference files", "Module"
-    for step in found:
-        if not isinstance(step, Step):
-            raise TypeError(f"calacs.{task}.STEPS: {step!r} is no step")
+    for step in recipes()[task]:
         name = f"`{step.name}`" if step.switch else step.name
         yield name, first_sentence(step.function.__doc__), code(*step.refs), f"`{step.function.__module__}`"
 
@@ -161,9 +165,8 @@ class StepsDirective(SphinxDirective):
         """Make the sections."""
         self.env.note_reread()
         lines = []
-        for task in TASKS:
-            if hasattr(importlib.import_module(f"calacs.{task}"), "STEPS"):
-                lines += [f"## Steps of {task}", "", markdown(steps(task)), ""]
+        for task in recipes():
+            lines += [f"## Steps of {task}", "", markdown(steps(task)), ""]
         return list(self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True))
 
 

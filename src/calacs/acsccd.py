@@ -66,8 +66,8 @@ def acsccd(
     Parameters
     ----------
     input : str, path-like or list
-        A file name, a list of them, a name with wildcards (``'*_raw.fits'``), a comma-separated text, an association
-        table, or ``@file`` with one name per line.
+        A file name, a list of them, a name with wildcards (``'*_raw.fits'``), a comma-separated text, or ``@file`` with
+        one name per line.
     exec_path : str
         Accepted for compatibility with ACSTOOLS and ignored: no executable is run.
     time_stamps, verbose, quiet : bool

@@ -107,7 +107,7 @@ REGISTRY: dict[str, RefSpec] = {
             dummy="missing",
             origin="lib/getccdtab.c",
             **_columns(
-                reftables.CCDTAB_COLUMNS, "CCDAMP CCDCHIP CCDGAIN CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD BINAXIS1 BINAXIS2"
+                reftables.CCDTAB_COLUMNS, "CCDAMP CCDCHIP CCDGAIN CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD"
             ),
         ),
         RefSpec(
