@@ -373,10 +373,10 @@ def prepare(exposures: Any, given: Given, *, refs: References | None = None, pro
     if problems is None:
         collected.raise_all(first.name)
     n_used = int(np.count_nonzero(crrej.effective_times(plan.times)))
-    if n_used < len(sources):
-        _warn(plan, f"{len(sources) - n_used} of {len(sources)} exposures have an exposure time of 0 s")
     if n_used == 1:
         _warn(plan, "one exposure alone has an exposure time: cosmic rays are not rejected")
+    elif n_used < len(sources):
+        _warn(plan, f"{len(sources) - n_used} of {len(sources)} exposures have an exposure time of 0 s")
     return plan
 
 
@@ -627,7 +627,8 @@ def _write_cards(product: Exposure, plan: Plan, output: str, mtype: str, sky: np
             primary.add_history(text)
     for keyword, value in plan.texts.items():
         primary.set(keyword, value)
-    primary.set("NEXTEND", first.get_int("NEXTEND", 3 * plan.n_imset))
+    announced = first.get_int("NEXTEND", 3 * plan.n_imset)
+    primary.set("NEXTEND", announced if announced // 3 == plan.n_imset else 3 * plan.n_imset)
     primary.set("CRCORR", "COMPLETE")
     primary.set("CAL_VER", CAL_VER, "version number and date")
     for imset in product.imsets:
