@@ -485,9 +485,7 @@ def test_no_row_of_bpixtab_applies(hrc, table):
     assert np.argwhere(got.imsets[0].dq & 64).tolist() == [[1, 1]]
 
 
-@pytest.mark.parametrize(
-    "keywords", [{"CCDAMP": "CA"}, {"CCDGAIN": 3.0}, {"CCDOFSTB": 77}, {"CCDAMP": ""}]
-)
+@pytest.mark.parametrize("keywords", [{"CCDAMP": "CA"}, {"CCDGAIN": 3.0}, {"CCDOFSTB": 77}, {"CCDAMP": ""}])
 def test_no_row_of_ccdtab(hrc, keywords):
     with pytest.raises(errors.RowNotFound, match=r"CCDTAB .*no row for CCDAMP=.*rows searched") as caught:
         acsccd.run(hrc(keywords))

@@ -128,7 +128,7 @@ def test_sky_matches_the_oracle(level):
 
 
 def test_sky_of_flagged_images():
-    sci, err, dq, time = images(6, 2)[0]
+    sci, err, dq, _ = images(6, 2)[0]
     flagged = np.full_like(dq, 16)
     # Bit 16 is not bad, so that there is a range; but the histogram takes pixels without any flag.
     got = measure_sky([Arrays(sci, err, flagged)] * 2, Parameters((4.0,)))

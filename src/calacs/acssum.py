@@ -24,6 +24,7 @@ from calacs._version import CAL_VER
 from calacs.acsrej import write_product_names
 from calacs.combining import Source, chip_of, find_chip, join_trailers, open_sources
 from calacs.door import FileDoor, expand_exposures
+from calacs.dq import serious_bits
 from calacs.errors import CalacsWarning, InvalidValue, NothingToDo, SizeMismatch
 from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.log import banner, log, stamp
@@ -32,7 +33,8 @@ from calacs.observation import DETECTORS
 from calacs.parallel import run_parallel, split_rows
 from calacs.refs import Problems
 from calacs.step import StepRecord
-from calacs.steps.rptsum import add_image, finish_sum, start_sum, write_statistics
+from calacs.steps.rptsum import add_image, finish_sum, start_sum
+from calacs.steps.stat import statistics_of, why_none, write_cards
 
 __all__ = ["Plan", "acssum", "combine", "execute", "predict", "prepare"]
 
@@ -152,7 +154,7 @@ def combine(
     Returns
     -------
     Exposure
-        The sum, in the unit of the exposures; ``records[-1].values`` tells exposure times and statistics.
+        The sum, in the unit of the exposures; ``records[-1].values`` tells what was summed, and statistics.
 
     Raises
     ------
@@ -247,23 +249,26 @@ def execute(
     """
     started = time.perf_counter()
     product = _copy_headers(plan, output)
-    flags = product.primary.get_int("SDQFLAGS", 65535)
+    # PARITY: SDQFLAGS is looked for in the primary header, where no file has it, so that every flag counts.
+    bad_bits = serious_bits(product.primary)
     statistics = []
     for imset, chosen in zip(product.imsets, plan.chosen, strict=True):
         if progress is not None:
             progress(f"acssum: image set {imset.extver} of {len(plan.chosen)}")
         _sum_up(imset, plan, chosen, n_threads)
-        found, note = write_statistics(imset, flags)
+        found = statistics_of(imset.sci, imset.err, imset.dq, bad_bits)
+        if found.n_good == 0:
+            _warn(plan, f"image set {imset.extver}: {why_none(imset, found)}")
+        write_cards(imset, found)
         statistics.append(found)
-        if note:
-            _warn(plan, note)
     _write_cards(product, plan, str(output), mtype)
     for imset in product.imsets:
         fits.settle_planes(imset)
     values = {
         "exposures": [source.name for source in plan.sources],
         "exptime": product.primary.get_float("EXPTIME"),
-        "statistics": statistics,
+        "n_good": [one.n_good for one in statistics],
+        "mean": [one.sci.mean for one in statistics if one.sci is not None],
     }
     seconds = time.perf_counter() - started
     product.records.append(StepRecord("acssum", "RPTCORR", "complete", seconds, {}, values, tuple(plan.notes)))

@@ -21,9 +21,9 @@ from calacs import acs2d, acsrej, acssum, association, fits, spt
 from calacs.association import Association, Member, Position
 from calacs.combining import join_trailers
 from calacs.door import FileDoor
-from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem, NothingToDo
+from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem
 from calacs.exposure import Exposure
-from calacs.flow import Bench, Flow, Plan, Progress, performed, plan_exposure, refuse_existing, shared_references
+from calacs.flow import Bench, Flow, Plan, Progress, plan_exposure, refuse_existing, shared_references
 from calacs.log import banner, log
 from calacs.overrides import Overrides
 from calacs.refs import Problems, References
@@ -170,7 +170,9 @@ class Run:
                 made.append(planned.position.product)
         self._finish(positions)
         # PARITY: the dithered product counts as present although another program makes it.
-        association.mark_present(self.table.path, [*made, *([self.table.dither_product] if self.table.dither_product else [])])
+        association.mark_present(
+            self.table.path, [*made, *([self.table.dither_product] if self.table.dither_product else [])]
+        )
         return self.products
 
     # planning
@@ -214,7 +216,9 @@ class Run:
             if planned.members[0].flow.image:
                 product = acsrej.predict(plan, self.folder / planned.product(suffix), mtype=planned.mtype)
                 refs = self._references(product, planned)
-                acs2d.prepare(product, self.given, refs=refs, cte_corrected=bool(i), expscorr=planned.members[0].flow.expscorr)
+                acs2d.prepare(
+                    product, self.given, refs=refs, cte_corrected=bool(i), expscorr=planned.members[0].flow.expscorr
+                )
 
     def _find(self, member: Member) -> Path:
         """The raw file of a member: beside the table, or in the current folder."""
@@ -222,7 +226,9 @@ class Run:
         for folder in (self.folder, Path()):
             if (folder / name).is_file():
                 return folder / name
-        raise FileNotReadable(f"{name}: no such file in {self.folder.resolve()}; set MEMPRSNT to F if it does not exist")
+        raise FileNotReadable(
+            f"{name}: no such file in {self.folder.resolve()}; set MEMPRSNT to F if it does not exist"
+        )
 
     def _check_consistency(self, positions: list[PlannedPosition]) -> None:
         first = positions[0]
@@ -326,15 +332,11 @@ class Run:
         """Reject cosmic rays and calibrate the combined image."""
         output = planned.product(f"{suffix}_tmp")
         members = [self.folder / name for name in names]
-        trailer = join_trailers(
-            members, self.folder / output, (("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp"))
-        )
+        trailer = join_trailers(members, self.folder / output, (("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")))
         with self.door.trailer(trailer), banner("acsrej", *(("Input", path) for path in members)):
             sources = [shelf.source(name) for name in names]
             first = planned.members[0].plan
-            plan = acsrej.prepare(
-                sources, self._rejection(planned), refs=self._references(first.exposure, planned)
-            )
+            plan = acsrej.prepare(sources, self._rejection(planned), refs=self._references(first.exposure, planned))
             product = acsrej.execute(
                 plan, output, mtype=planned.mtype, n_threads=self.door.n_threads, progress=self.progress
             )
@@ -390,7 +392,9 @@ def _named(member: Member) -> Iterator[None]:
         raise
 
 
-def process(path: Path, door: FileDoor, given: Overrides, *, keep_temporaries: bool, progress: Progress | None) -> list[Path]:
+def process(
+    path: Path, door: FileDoor, given: Overrides, *, keep_temporaries: bool, progress: Progress | None
+) -> list[Path]:
     """Calibrate all exposures of an association table; return the products.
 
     Raises
@@ -402,6 +406,8 @@ def process(path: Path, door: FileDoor, given: Overrides, *, keep_temporaries: b
     for member in table.absent:
         log.warning('Member "%s" is not present', member.name)
     for member in table.ignored:
-        door.warn(f"{path.name}: row {member.row + 1}, {member.name} ({member.mtype.upper()}), belongs to no position: left out")
+        door.warn(
+            f"{path.name}: row {member.row + 1}, {member.name} ({member.mtype.upper()}), belongs to no position: left out"
+        )
     with banner("calacs", ("Input", path)):
         return Run(table, door, given, keep_temporaries, progress, path.parent).calibrate()

@@ -80,13 +80,14 @@ def stat(job: Job) -> Result:
     )
     for imset, statistics in zip(job.exposure.imsets, found, strict=True):
         if statistics.n_good == 0:
-            job.warn(f"image set {imset.extver}: {_why_none(imset, statistics)}")
-        _write(imset, statistics)
+            job.warn(f"image set {imset.extver}: {why_none(imset, statistics)}")
+        write_cards(imset, statistics)
     good = [one.sci for one in found if one.sci is not None]
     return Result({"n_good": [one.n_good for one in found], "mean": [one.mean for one in good]})
 
 
-def _why_none(imset: ImSet, statistics: Statistics) -> str:
+def why_none(imset: ImSet, statistics: Statistics) -> str:
+    """Say why an image set has no good pixel."""
     if imset.sci.size == 0:
         return "Output image size is zero."
     if statistics.n_no_error == imset.sci.size:
@@ -96,7 +97,8 @@ def _why_none(imset: ImSet, statistics: Statistics) -> str:
     return "All output pixels flagged as bad."
 
 
-def _write(imset: ImSet, found: Statistics) -> None:
+def write_cards(imset: ImSet, found: Statistics) -> None:
+    """Write statistics into the headers of an image set."""
     sci, err = imset.header["SCI"], imset.header["ERR"]
     comment = "number of good pixels" if found.n_good else ""
     for header in (sci, err):
