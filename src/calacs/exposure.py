@@ -115,7 +115,25 @@ class Exposure:
         return Exposure(self.primary.copy(), tuple(blank_imset(imset, imset.shape) for imset in self.imsets), self.path)
 
     def write(self, path: str | Path, *, clobber: bool = False) -> Path:
-        """Write a FITS file; see `calacs.fits.write_exposure`."""
+        """Write a FITS file, complete or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            Target file.
+        clobber : bool
+            Replace an existing file.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        OutputExists, WriteFailed
+            As of `calacs.fits.write_exposure`.
+        """
         from calacs import fits
 
         return fits.write_exposure(self, path, clobber=clobber)

@@ -442,7 +442,18 @@ def read_exposure(path: str | os.PathLike[str], *, every_sci: bool = False) -> E
 
 
 def read_headers(path: str | os.PathLike[str]) -> Exposure:
-    """Read the headers of an exposure; its planes have the right shape, but all pixels are one 0 and read-only."""
+    """Read the headers of an exposure; its planes have the right shape, but all pixels are one 0 and read-only.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Raises
+    ------
+    FileNotReadable
+        As of `read_exposure`.
+    """
     image = open_image(path)
     imsets = []
     for extver in range(1, image.n_imset + 1):
@@ -460,7 +471,22 @@ def _to_exposure(image: ImageFile, every_sci: bool = False) -> Exposure:
 
 
 def as_exposure(source: Any, *, every_sci: bool = False) -> Exposure:
-    """Turn an `Exposure`, a path or an `astropy.io.fits.HDUList` into an exposure that the caller owns."""
+    """Turn an `Exposure`, a path or an `astropy.io.fits.HDUList` into an exposure that the caller owns.
+
+    Parameters
+    ----------
+    source : Exposure, path-like or HDUList
+        What a task takes as an exposure.
+    every_sci : bool
+        As of `read_exposure`.
+
+    Raises
+    ------
+    FileNotReadable
+        The file cannot be read.
+    TypeError
+        `source` is none of these.
+    """
     if isinstance(source, Exposure):
         return source.copy()
     if isinstance(source, (str, os.PathLike)):

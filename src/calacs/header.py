@@ -192,7 +192,20 @@ class Header:
         self._index = None
 
     def get(self, keyword: str, default: Value | None = None) -> Value | None:
-        """Value of the first card of that name, or `default` where there is no such card or it has no value."""
+        """Value of the first card of that name.
+
+        Parameters
+        ----------
+        keyword : str
+            At most 8 characters, upper case.
+        default : bool, int, float or str, optional
+            Value where there is no such card or it has no value.
+
+        Returns
+        -------
+        bool, int, float, str or None
+            Numbers with a period or an exponent are floats.
+        """
         i = self._find(keyword)
         value = None if i is None else _parse(self._cards[i])[0]
         return default if value is None else value
@@ -209,7 +222,22 @@ class Header:
     @overload
     def get_int(self, keyword: str, default: None = None) -> int: ...
     def get_int(self, keyword: str, default: int | None = None) -> int:
-        """Whole number; a float without fraction and a logical are accepted.  KeywordMissing without default."""
+        """Whole number; a float without fraction and a logical are accepted.
+
+        Parameters
+        ----------
+        keyword : str
+            At most 8 characters, upper case.
+        default : int, optional
+            Value where the keyword is absent or has no value.
+
+        Raises
+        ------
+        KeywordMissing
+            It is absent or has no value, and there is no default.
+        HeaderProblem
+            The value has another type.
+        """
         value = self._required(keyword, default)
         if isinstance(value, str) or (isinstance(value, float) and not value.is_integer()):
             raise self._wrong_type(keyword, value, "a whole number")
@@ -220,7 +248,22 @@ class Header:
     @overload
     def get_float(self, keyword: str, default: None = None) -> float: ...
     def get_float(self, keyword: str, default: float | None = None) -> float:
-        """Number.  KeywordMissing without default."""
+        """Number.
+
+        Parameters
+        ----------
+        keyword : str
+            At most 8 characters, upper case.
+        default : float, optional
+            Value where the keyword is absent or has no value.
+
+        Raises
+        ------
+        KeywordMissing
+            It is absent or has no value, and there is no default.
+        HeaderProblem
+            The value has another type.
+        """
         value = self._required(keyword, default)
         if isinstance(value, (str, bool)):
             raise self._wrong_type(keyword, value, "a number")
@@ -231,7 +274,22 @@ class Header:
     @overload
     def get_bool(self, keyword: str, default: None = None) -> bool: ...
     def get_bool(self, keyword: str, default: bool | None = None) -> bool:
-        """Logical (T or F).  KeywordMissing without default."""
+        """Logical (T or F).
+
+        Parameters
+        ----------
+        keyword : str
+            At most 8 characters, upper case.
+        default : bool, optional
+            Value where the keyword is absent or has no value.
+
+        Raises
+        ------
+        KeywordMissing
+            It is absent or has no value, and there is no default.
+        HeaderProblem
+            The value has another type.
+        """
         value = self._required(keyword, default)
         if not isinstance(value, bool):
             raise self._wrong_type(keyword, value, "a logical (T or F)")
@@ -242,7 +300,22 @@ class Header:
     @overload
     def get_str(self, keyword: str, default: None = None) -> str: ...
     def get_str(self, keyword: str, default: str | None = None) -> str:
-        """Text without trailing blanks.  KeywordMissing without default."""
+        """Text without trailing blanks.
+
+        Parameters
+        ----------
+        keyword : str
+            At most 8 characters, upper case.
+        default : str, optional
+            Value where the keyword is absent or has no value.
+
+        Raises
+        ------
+        KeywordMissing
+            It is absent or has no value, and there is no default.
+        HeaderProblem
+            The value has another type.
+        """
         value = self._required(keyword, default)
         if not isinstance(value, str):
             raise self._wrong_type(keyword, value, "a string")
@@ -308,7 +381,13 @@ class Header:
             self._index = None
 
     def add_history(self, text: str) -> None:
-        """Add HISTORY cards after the last card that is not blank; long text continues on further cards."""
+        """Add HISTORY cards after the last card that is not blank.
+
+        Parameters
+        ----------
+        text : str
+            What is beyond 72 characters continues on further cards.
+        """
         for start in range(0, max(len(text), 1), _MAX_HISTORY):
             self._append(f"HISTORY {text[start : start + _MAX_HISTORY]}".ljust(CARD))
 

@@ -34,8 +34,12 @@ class Observation:
 
     Attributes
     ----------
+    rootname : str
+        Root name of the exposure.
     detector : str
         "WFC", "HRC" or "SBC".
+    aperture, obstype, jwrotype, filter1, filter2 : str
+        APERTURE and JWROTYPE in upper case, the others as in the header; empty where absent.
     n_imset : int
         Number of image sets (chips).
     exptime, darktime, flashdur : float
@@ -50,6 +54,10 @@ class Observation:
         Commanded gain, electron/DN.
     ccdofst : tuple of int
         Commanded offsets of amplifiers A to D.
+    flashsta : str
+        Status of the post-flash, upper case.
+    targname : str
+        Name of the target.
     """
 
     rootname: str
