@@ -59,7 +59,7 @@ def run_shell(text, monkeypatch):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
-@pytest.mark.filterwarnings("default::calacs.errors.CalacsWarning")
+@pytest.mark.filterwarnings("ignore::calacs.errors.CalacsWarning")
 def test_code_blocks_run(page, folder, monkeypatch):
     monkeypatch.setenv("imclobber", "yes")  # pages are read in any order, and show the same exposure more than once
     namespace = {"__name__": "__main__"}
@@ -84,6 +84,12 @@ def test_every_oddity_that_is_kept_is_documented():
     assert not missing, (
         f"describe the PARITY: comments of {', '.join(missing)} in docs/differences.md, and name the files there"
     )
+
+
+def test_files_that_pages_name_exist():
+    for page in PAGES:
+        for path in re.findall(r"`((?:src|csrc|tests|docs|benchmarks)/[\w./]+)`", page.read_text()):
+            assert (ROOT / path).exists() or not (ROOT / path.split("/")[0]).is_dir(), f"{page.name}: {path}"
 
 
 def test_links_between_pages_lead_somewhere():
