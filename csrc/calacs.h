@@ -413,7 +413,8 @@ void cal_flash_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n_row, pt
  * Returned  sci, err float[row_last - row_first][n_col]: bilinear interpolation and its square root; 1 outside the image
  * Status    CAL_OK, CAL_BAD_SIZE
  * Notes     PARITY: the right neighbor of the last column is the first pixel of the next row, and ERR is the square root
- *           of the value, as in HSTCAL acs2d/dospot.c.  Neighbors beyond the last row, undefined there, are taken from it.
+ *           of the value, as in HSTCAL acs2d/dospot.c.  Neighbors beyond the last row, undefined there, are taken from it,
+ *           save the very first pixel beyond the end, which is 0.
  */
 int cal_spot_shift(const float *spot, ptrdiff_t n_row, ptrdiff_t n_col, float shift_x, float shift_y,
                    ptrdiff_t row_first, ptrdiff_t row_last, float *sci, float *err);

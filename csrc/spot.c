@@ -1,9 +1,12 @@
 /* Coronagraphic spots. */
 #include "internal.h"
 
-/* Pixel of the flat image; what lies beyond its end is taken from the last row. */
+/* Pixel of the flat image; what lies beyond its end is taken from the last row.
+ * PARITY: the very first one beyond, upper right of the last pixel of the last row but one, is 0: that is what the official
+ * program finds after the end of its array. */
 static float pixel(const float *spot, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t i)
 {
+    if (i == n_row * n_col) return 0.0F;
     while (i >= n_row * n_col) i -= n_col;
     return spot[i];
 }
