@@ -13,9 +13,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from calacs import fits
+from calacs import association_flow, fits
 from calacs.door import FileDoor
-from calacs.errors import FileNotReadable, Unsupported
+from calacs.errors import FileNotReadable
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Plan, Progress, calibrate, plan_exposure, refuse_existing
 from calacs.log import banner
@@ -157,7 +157,8 @@ def process(
     if not path.exists():
         raise FileNotReadable(f"{path}: no such file; check the name and the folder")
     if "_asn" in path.name:
-        raise Unsupported(f"{path}: associations cannot be processed yet; run calacs on the raw exposures one by one")
+        given = Overrides.of(overrides or {})
+        return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
     products: list[Path] = []
     with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")), banner("calacs", ("Input", path)):
         exposure = fits.read_exposure(path)
