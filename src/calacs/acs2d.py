@@ -17,6 +17,7 @@ from typing import Any
 from calacs import fits, reftables
 from calacs.acsccd import write_ccd_keywords
 from calacs.door import FileDoor, expand_input
+from calacs.dq import serious_bits
 from calacs.errors import NothingToDo, StepNotDone
 from calacs.exposure import Exposure, ImSet
 from calacs.log import banner
@@ -239,6 +240,7 @@ def _is_complete(exposure: Exposure, switch: str) -> bool:
 
 def _check_imset(job: Job, imset: ImSet) -> None:
     header = imset.header["SCI"]
+    serious_bits(header)
     if not job.observation.is_ccd:
         header.get_float("GLOBRATE")
         return

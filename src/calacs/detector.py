@@ -113,6 +113,8 @@ def align(science: Geometry, reference: Geometry, *, name: str, check_rows: bool
 
     Raises
     ------
+    InvalidValue
+        A pixel of one of them is less than half a detector pixel wide.
     SizeMismatch
         The binnings do not divide.
     ReferenceCoarser
@@ -127,6 +129,10 @@ def align(science: Geometry, reference: Geometry, *, name: str, check_rows: bool
     same_rows = science.shape[0] == reference.shape[0] or not check_rows
     if science.corner == reference.corner and sci_bin == ref_bin and same_columns and same_rows:
         return Alignment(same=True)
+    if 0 in (*sci_bin, *ref_bin):
+        raise InvalidValue(
+            f"{name}: binning {ref_bin} of the reference, {sci_bin} of the exposure: LTM1_1 and LTM2_2 must be below 2"
+        )
     offset = [int((s - r) / b) for s, r, b in zip(science.corner, reference.corner, ref_bin, strict=True)]
     if ref_bin[0] > sci_bin[0] or ref_bin[1] > sci_bin[1]:
         if check_rows:

@@ -921,6 +921,8 @@ class _StoredColumn:
 
     def _native(self, cells: NDArray[Any]) -> NDArray[Any]:
         if self.kind == "A":
+            # PARITY: a cell that begins with a null is undefined, and reads as this word.
+            cells = np.where(cells == b"", b"INDEF", cells)
             return np.array([cell.partition(b"\0")[0].decode("latin-1").rstrip(" ") for cell in cells.tolist()])
         if self.kind == "L":
             return np.asarray(cells == ord("T"))

@@ -127,7 +127,13 @@ def look_up(reference: Reference, mode: ObsMode) -> Photometry:
             )
         row = Row.of(table, number, quantity)
         rows.append(number + 1)
-        values[quantity] = row.evaluate(mode, extrapolate=extrapolate)
+        try:
+            values[quantity] = row.evaluate(mode, extrapolate=extrapolate)
+        except IndexError:
+            # PARITY: values that are not needed may be missing.
+            raise TableError(
+                f"{reference}[{quantity}]: row {number + 1} has {len(row.results)} values, its grid more; the table is damaged"
+            ) from None
     return Photometry(primary.get_float("PHOTZPT"), values, tuple(rows), tuple(notes))
 
 
@@ -180,8 +186,8 @@ class Row:
             if n < 2:
                 raise TableError(f"{table.source}[{quantity}]: row {number + 1}: NELEM{i} = {n} must be at least 2")
             axes.append(_first(table, f"PAR{i}VALUES", number, n))
-        n_result = math.prod(map(len, axes))
-        return cls(tuple(names), tuple(axes), _first(table, f"{quantity}{n_parameter}", number, n_result))
+        results = np.atleast_1d(np.asarray(table.cell(f"{quantity}{n_parameter}", number), np.float64))
+        return cls(tuple(names), tuple(axes), results)
 
     def evaluate(self, mode: ObsMode, *, extrapolate: bool) -> float:
         """Interpolate in all parameters.
@@ -208,9 +214,7 @@ class Row:
             if (value < axis[0] or value > axis[-1]) and not may:
                 return NOT_EXTRAPOLATED
             at.append(value)
-        if not at:
-            return float(self.results[0])
-        return _interpolate(self.axes, self.results, at)
+        return _interpolate(self.axes, self.results, at) if at else float(self.results[0])
 
 
 def _first(table: fits.Table, column: str, number: int, n: int) -> NDArray[np.float64]:

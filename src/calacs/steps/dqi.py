@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from calacs._core import dqi as core
 from calacs.dq import DQ
+from calacs.errors import ReferenceMissing
 from calacs.exposure import ImSet
 from calacs.reftables import bad_pixel_runs
 from calacs.step import HISTORY_TEXT, Job, Result, State, step
@@ -72,6 +73,11 @@ def dqi(job: Job, runs_by_imset: list[NDArray[np.int32]] | None) -> Result:
 def choose_rows(job: Job) -> list[NDArray[np.int32]] | None:
     """Rows of BPIXTAB for each image set, or None where there is no table to apply."""
     reference = job.refs["BPIXTAB"]
+    if not reference.given and not job.observation.is_ccd:
+        raise ReferenceMissing(
+            f"BPIXTAB: the header names no file ({reference.name!r}), which the SBC needs for DQICORR; name one in the header, "
+            "pass bpixtab=... to the call, or set DQICORR to OMIT"
+        )
     if not reference.given or job.states["DQICORR"] is State.DUMMY:
         return None
     runs = [bad_pixel_runs(reference.table, job.observation, imset.chip) for imset in job.exposure.imsets]

@@ -55,12 +55,17 @@ def photmode_of(observation: Observation, header: Header) -> str:
 
 
 @step("photmode", switch=False)
-def photmode(job: Job) -> Result:
+def photmode(job: Job, text: str) -> Result:
     """Write the observing mode, whatever PHOTCORR says."""
-    text = photmode_of(job.observation, job.exposure.primary)
     for imset in job.exposure:
         imset.header["SCI"].set("PHOTMODE", text, "list of components")
     return Result({"photmode": text})
+
+
+@photmode.preflight
+def compose(job: Job) -> str:
+    """Compose the observing mode."""
+    return photmode_of(job.observation, job.exposure.primary)
 
 
 @step("PHOTCORR", refs=("IMPHTTAB",))
@@ -82,7 +87,7 @@ def phot(job: Job, photometry: Photometry) -> Result:
 @phot.preflight
 def find_zero_points(job: Job) -> Photometry:
     """Look the observing mode up."""
-    mode = ObsMode.of(photmode_of(job.observation, job.exposure.primary)[:MAX_STRING])
+    mode = ObsMode.of(compose(job)[:MAX_STRING])
     photometry = look_up(job.refs["IMPHTTAB"], mode)
     job.refs["IMPHTTAB"].note(f"row {', '.join(map(str, dict.fromkeys(photometry.rows)))}")
     return photometry
