@@ -195,6 +195,7 @@ def prepare(
             if refs.require("ATODTAB").dummy:
                 states["ATODCORR"] = State.DUMMY
     if states["BIASCORR"] is State.PERFORM:
+        job.always += ("SATUFILE",)
         with collected:
             refs.require("SATUFILE")
     prepare_steps(job, STEPS, collected, lookups=len(job.chips) == len(exposure.imsets))

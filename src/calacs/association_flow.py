@@ -13,7 +13,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,6 +148,12 @@ class Run:
         Whether intermediate files are written.
     progress : callable or None
         Called with a text before each step.
+    in_memory : bool
+        Whether products are kept in memory; no file is written or changed then.
+    folder : Path
+        Where the table is, and where products go.
+    products : dict of str to Exposure or Path
+        What was made, by file name.
     """
 
     table: Association
@@ -154,25 +161,20 @@ class Run:
     given: Overrides
     keep_temporaries: bool = False
     progress: Progress | None = None
+    in_memory: bool = False
     folder: Path = field(default_factory=Path)
-    products: list[Path] = field(default_factory=list)
+    products: dict[str, Exposure | Path] = field(default_factory=dict)
 
-    def calibrate(self) -> list[Path]:
+    def calibrate(self) -> dict[str, Exposure | Path]:
         """Plan, calibrate, combine, and mark the products in the table."""
         positions = self._plan()
-        made = []
         for planned in positions:
             if self.table.detector == "SBC":
                 self._calibrate_sbc(planned)
             else:
                 self._calibrate_ccd(planned)
-            if planned.combines and planned.position.product is not None:
-                made.append(planned.position.product)
-        self._finish(positions)
-        # PARITY: the dithered product counts as present although another program makes it.
-        association.mark_present(
-            self.table.path, [*made, *([self.table.dither_product] if self.table.dither_product else [])]
-        )
+        if not self.in_memory:
+            self._finish(positions)
         return self.products
 
     # planning
@@ -182,7 +184,7 @@ class Run:
         positions = [self._plan_position(position, problems) for position in self.table.positions]
         problems.raise_all(self.table.path.name)
         self._check_consistency(positions)
-        for planned in positions:
+        for planned in [] if self.in_memory else positions:
             for one in planned.members:
                 refuse_existing(
                     one.plan.exposure, self.folder, temporaries=self.keep_temporaries, clobber=self.door.clobber
@@ -201,7 +203,11 @@ class Run:
                 if not planned.members:
                     planned.shared = shared_references(exposure)
                 plan = plan_exposure(exposure, self.given, self._references(exposure, planned), Problems())
-                plan.problems.raise_all(path.name)
+                for problem in plan.problems.found:
+                    problem.add_context(f"member {member.name}")
+                    problems.add(problem)
+                if plan.problems.found:
+                    continue
                 planned.members.append(PlannedMember(member, path, plan, Flow.of(exposure)))
         if planned.combines and len(planned.members) == len(position.members) and self.table.detector != "SBC":
             with problems:
@@ -278,10 +284,13 @@ class Run:
 
     # calibrating
 
-    def _write(self, exposure: Exposure, name: str) -> Path:
-        path = fits.write_exposure(exposure, self.folder / name, clobber=self.door.clobber)
-        self.products.append(path)
-        return path
+    def _deliver(self, exposure: Exposure, name: str) -> Exposure | Path:
+        """Write a product, or keep it."""
+        if self.in_memory:
+            self.products[name] = exposure
+        else:
+            self.products[name] = fits.write_exposure(exposure, self.folder / name, clobber=self.door.clobber)
+        return self.products[name]
 
     def _bench(self, exposure: Exposure, planned: PlannedPosition) -> Bench:
         return Bench(self.given, self._references(exposure, planned), self.door.n_threads, self.progress)
@@ -322,17 +331,18 @@ class Run:
                     for name, suffix in zip(own, ("_flt", "_flc"), strict=False):
                         exposure = shelf.take(name)
                         if self.keep_temporaries:
-                            self._write(exposure, name)
+                            self._deliver(exposure, name)
                         product = f"{one.member.name}{suffix}.fits"
                         bench = self._bench(exposure, planned)
                         bench.image(exposure, one.flow, product, cte_corrected=suffix == "_flc")
-                        self._write(exposure, product)
+                        self._deliver(exposure, product)
 
     def _combine(self, planned: PlannedPosition, shelf: Shelf, names: list[str], suffix: str) -> None:
         """Reject cosmic rays and calibrate the combined image."""
         output = planned.product(f"{suffix}_tmp")
         members = [self.folder / name for name in names]
-        trailer = join_trailers(members, self.folder / output, (("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")))
+        suffixes = ("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")
+        trailer = None if self.in_memory else join_trailers(members, self.folder / output, suffixes)
         with self.door.trailer(trailer), banner("acsrej", *(("Input", path) for path in members)):
             sources = [shelf.source(name) for name in names]
             first = planned.members[0].plan
@@ -343,31 +353,41 @@ class Run:
             if plan.crmask:
                 (acsrej.flag_inputs if shelf.in_memory else acsrej.flag_files)(plan)
             if suffix == "_crj":
-                spt.merge(members, self.folder / planned.product("_crj_tmp"), planned.mtype, clobber=self.door.clobber)
+                self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
             if self.keep_temporaries:
-                self._write(product, output)
+                self._deliver(product, output)
             flow = planned.members[0].flow
             name = planned.product(suffix)
             self._bench(product, planned).image(product, flow, name, cte_corrected=suffix == "_crc")
-            self._write(product, name)
+            self._deliver(product, name)
 
     def _calibrate_sbc(self, planned: PlannedPosition) -> None:
-        paths = []
+        summands = []
         for one in planned.members:
             with _named(one.member), self._trailer(one.member.name), banner("acs2d", ("Input", one.path)):
                 exposure = self._read(one)
                 product = f"{one.member.name}_flt.fits"
                 self._bench(exposure, planned).image(exposure, one.flow, product, cte_corrected=False)
-                paths.append(self._write(exposure, product))
+                summands.append(self._deliver(exposure, product))
         if planned.combines and self.table.kind == "RPT":
-            output = self.folder / planned.product("_sfl")
-            self.products.append(acssum.combine_files(paths, output, self.door, planned.mtype))
+            output = planned.product("_sfl")
+            files = [path for path in summands if isinstance(path, Path)]
+            trailer = join_trailers(files, self.folder / output, (("_flt",), ("_sfl",))) if files else None
+            with self.door.trailer(trailer), banner("acssum", *(("Input", path) for path in files)):
+                plan = acssum.prepare(summands)
+                self._deliver(acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads), output)
+                self._merge_support(files, output, planned.mtype)
 
-    def _trailer(self, name: str) -> contextlib.AbstractContextManager[object]:
-        return self.door.trailer(self.folder / f"{name}.tra")
+    def _merge_support(self, inputs: Sequence[Path], output: str, mtype: str) -> None:
+        """Make the support file of a combined product."""
+        if not self.in_memory:
+            spt.merge(inputs, self.folder / output, mtype, clobber=self.door.clobber)
+
+    def _trailer(self, name: str) -> AbstractContextManager[object]:
+        return self.door.trailer(None if self.in_memory else self.folder / f"{name}.tra")
 
     def _finish(self, positions: list[PlannedPosition]) -> None:
-        """Trailer of the association, and the support file of the dithered product."""
+        """Trailer of the association, support file of the dithered product, and the products' marks in the table."""
         made = [self.folder / name for planned in positions for name in self._combined_names(planned)]
         made = [path for path in made if "_tmp" not in path.name and "_crc" not in path.name]
         if not made:
@@ -375,10 +395,14 @@ class Run:
         target = self.folder / f"{self.table.root}.fits"
         trailer = join_trailers(made, target, (("_sfl", "_crj", "_crc", "_flt", "_flc"), ()))
         with self.door.trailer(trailer):
+            present = [one.position.product for one in positions if one.combines and one.position.product]
             product = self.table.dither_product
             if product is not None:
                 log.info("ACSDTH: the dithered product %s is made by DrizzlePac, not here.", product.name)
-                spt.merge(made, self.folder / f"{product.name}_dth.fits", "PROD-DTH", clobber=self.door.clobber)
+                self._merge_support(made, f"{product.name}_dth.fits", "PROD-DTH")
+                # PARITY: it counts as present although another program makes it.
+                present.append(product)
+            association.mark_present(self.table.path, present)
             log.info("CALACS completion for %s", self.table.path.name)
 
 
@@ -393,21 +417,39 @@ def _named(member: Member) -> Iterator[None]:
 
 
 def process(
-    path: Path, door: FileDoor, given: Overrides, *, keep_temporaries: bool, progress: Progress | None
+    path: Path, door: FileDoor, given: Overrides, *, keep_temporaries: bool = False, progress: Progress | None = None
 ) -> list[Path]:
-    """Calibrate all exposures of an association table; return the products.
+    """Calibrate all exposures of an association table in files; return the products.
 
     Raises
     ------
     CalacsError
         The table, the exposures and earlier products are left as they were.
     """
+    with banner("calacs", ("Input", path)):
+        table = _read(path, door)
+        made = Run(table, door, given, keep_temporaries, progress, folder=path.parent).calibrate()
+    return [product for product in made.values() if isinstance(product, Path)]
+
+
+def run(path: Path, given: Overrides, *, n_threads: int, progress: Progress | None) -> dict[str, Exposure]:
+    """Calibrate all exposures of an association table in memory; no file is changed."""
+    door = FileDoor("calacs", quiet=True, n_threads=n_threads)
+    made = Run(_read(path, door), door, given, progress=progress, in_memory=True, folder=path.parent).calibrate()
+    return {name: product for name, product in made.items() if isinstance(product, Exposure)}
+
+
+def _read(path: Path, door: FileDoor) -> Association:
     table = association.read(path)
     for member in table.absent:
         log.warning('Member "%s" is not present', member.name)
     for member in table.ignored:
-        door.warn(
-            f"{path.name}: row {member.row + 1}, {member.name} ({member.mtype.upper()}), belongs to no position: left out"
-        )
-    with banner("calacs", ("Input", path)):
-        return Run(table, door, given, keep_temporaries, progress, path.parent).calibrate()
+        kind = member.mtype.upper()
+        door.warn(f"{path.name}: row {member.row + 1}, {member.name} ({kind}), belongs to no position: left out")
+    return table
+
+
+def raw_files(path: Path) -> list[Path]:
+    """Raw files of the members of an association table that are present, beside the table."""
+    table = association.read(path)
+    return [path.with_name(f"{member.name}_raw.fits") for position in table.positions for member in position.members]

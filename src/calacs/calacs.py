@@ -63,12 +63,12 @@ def plan(source: Any, **overrides: Any) -> Plan:
 
 
 def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **overrides: Any) -> Products:
-    """Calibrate a raw exposure in memory.
+    """Calibrate a raw exposure, or the exposures of an association, in memory.
 
     Parameters
     ----------
     source : Exposure, path-like or HDUList
-        Raw exposure of any ACS detector; it is not changed.
+        Raw exposure of any ACS detector, or the path of an association table (``x_asn.fits``); it is not changed.
     n_threads : int
         Threads to use; the result does not depend on it.
     progress : callable
@@ -80,7 +80,8 @@ def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **
     Returns
     -------
     Products
-        ``products["flt"]`` and, with PCTECORR, ``products["flc"]``.
+        ``products["flt"]`` and, with PCTECORR, ``products["flc"]``; of an association those of all members, and the
+        combined ones: ``products["crj"]``, ``products["crc"]``, ``products["sfl"]``.
 
     Raises
     ------
@@ -88,9 +89,16 @@ def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **
         Something is wrong with the exposure or its reference files: all problems that can be seen beforehand are
         reported together, before the first pixel changes.
     """
+    if _is_association(source):
+        given = Overrides.of(overrides)
+        return Products(association_flow.run(Path(source), given, n_threads=n_threads, progress=progress))
     exposure = fits.as_exposure(source)
     bench = _bench(exposure, Overrides.of(overrides), n_threads, progress)
     return Products({name: one for name, one in calibrate(exposure, bench) if not name.endswith("_tmp.fits")})
+
+
+def _is_association(source: Any) -> bool:
+    return isinstance(source, (str, os.PathLike)) and "_asn" in Path(source).name
 
 
 def _bench(exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None) -> Bench:
@@ -114,10 +122,13 @@ def calacs(
 ) -> list[Path]:
     """Calibrate a raw exposure in files: ``x_raw.fits`` becomes ``x_flt.fits`` and, with PCTECORR, ``x_flc.fits``.
 
+    Of an association table (``x_asn.fits``) all members are calibrated and, where they are repeated exposures, combined
+    into ``p_crj.fits`` and ``p_crc.fits`` (CCDs) or ``p_sfl.fits`` (SBC).
+
     Parameters
     ----------
     input_file : path-like
-        Raw exposure.
+        Raw exposure or association table.
     exec_path : str
         Accepted for compatibility with ACSTOOLS and ignored: no executable is run.
     time_stamps, verbose, debug, quiet : bool
@@ -156,7 +167,7 @@ def process(
     """Calibrate a file and write its products beside it."""
     if not path.exists():
         raise FileNotReadable(f"{path}: no such file; check the name and the folder")
-    if "_asn" in path.name:
+    if _is_association(path):
         given = Overrides.of(overrides or {})
         return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
     products: list[Path] = []

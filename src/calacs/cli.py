@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="raw exposures: names, wildcards, @list")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="raw exposures or association tables: names, wildcards, @list"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -159,6 +161,7 @@ def _fail(error: Exception) -> int:
 
 def _plans(options: argparse.Namespace, *parts: str) -> int:
     from calacs import report
+    from calacs.association_flow import raw_files
     from calacs.calacs import plan
     from calacs.errors import CalacsError
 
@@ -166,7 +169,7 @@ def _plans(options: argparse.Namespace, *parts: str) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            paths = _inputs(options)
+            paths = [raw for path in _inputs(options) for raw in (raw_files(path) if "_asn" in path.name else [path])]
         except CalacsError as error:
             return _fail(error)
         for path in paths:

@@ -67,8 +67,8 @@ def run_demo(folder: Path, *, n_threads: int = 0, seed: int = 1, say: Callable[[
             detector = options["detector"]
             if detector not in references:
                 references[detector] = sim.ReferenceSet(detector, seed=seed)
-                references[detector].write(folder / "jref")
             exposure = sim.simulate(**options, seed=seed + number, references=references[detector], n_threads=n_threads)
+            exposure.write_references(folder / "jref")
             path = exposure.write(folder)
             progress.done()
             begun = time.perf_counter()

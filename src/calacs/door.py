@@ -6,6 +6,7 @@ import glob
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,7 @@ class FileDoor:
         products = (calibrate(path, self) for path in expand_input(source))
         return [product for product in products if product is not None]
 
-    def trailer(self, path: Path) -> Any:
+    def trailer(self, path: Path | None) -> AbstractContextManager[log.TrailerHandler]:
         """Show the messages of a block and keep them in a trailer file."""
         return log.trailer(path, quiet=self.quiet, verbose=self.verbose, time_stamps=self.time_stamps)
 

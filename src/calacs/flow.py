@@ -28,6 +28,8 @@ Progress = Callable[[str], None]
 
 CCD_SWITCHES = ("DQICORR", "ATODCORR", "BIASCORR", "BLEVCORR")
 IMAGE_SWITCHES = ("DARKCORR", "FLSHCORR", "FLATCORR", "SHADCORR", "PHOTCORR", "GLINCORR", "LFLGCORR")
+COMBINING_SWITCHES = frozenset({"CRCORR", "RPTCORR"})
+"""Switches that single exposures have, but that only associations follow."""
 OWN_REFERENCES = frozenset({"SATUFILE", "SNKCFILE", "CFLTFILE", "SPOTTAB"})
 """Reference files that each exposure of an association names itself; the others are those of the first exposure."""
 
@@ -106,7 +108,9 @@ def plan_exposure(exposure: Exposure, given: Overrides, refs: References, proble
             plan.jobs.append(acsccd.prepare(exposure, given, refs=refs, problems=plan.problems))
             shadow = acsccd.predict(plan.jobs[-1])
             if len(shadow.imsets) < len(exposure.imsets):
-                return plan  # no row of CCDTAB: the tasks after this one would only repeat that
+                # No row of CCDTAB: of the tasks after this one only the reference files can be looked for.
+                _look_for_references(exposure, refs, plan.problems)
+                return plan
         plan.calibrated.append(shadow)
         if flow.cte:
             job = acscte.prepare(shadow.copy_headers(), given, refs=refs, problems=plan.problems)
@@ -126,6 +130,16 @@ def plan_exposure(exposure: Exposure, given: Overrides, refs: References, proble
                 )
                 plan.jobs[-1].label = "acs2d after acscte" if cte_corrected else "acs2d"
     return plan
+
+
+def _look_for_references(exposure: Exposure, refs: References, problems: Problems) -> None:
+    """Find what is missing among the reference files of all switches that are PERFORM."""
+    detector = Observation.of(exposure.primary).detector
+    for spec in REGISTRY.values():
+        wanted = detector in spec.detectors and performed(exposure, *set(spec.switches) - COMBINING_SWITCHES)
+        if wanted and (spec.keyword != "DRKCFILE" or performed(exposure, "PCTECORR")):
+            with problems:
+                refs.require(spec.keyword)
 
 
 @dataclass(slots=True)

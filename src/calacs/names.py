@@ -81,14 +81,15 @@ def filename_keyword(name: str) -> str:
 
 
 def association_root(name: str) -> str:
-    """Root of a combined product's name: everything up to the suffix.
+    """Root of a combined product's name: everything up to the suffix, without the folder.
 
-    PARITY: the folder stays, and products of CTE-corrected exposures keep their suffix (``j_crc_tmp``).
+    PARITY: products of CTE-corrected exposures keep their suffix (``j_crc_tmp``).
 
     Notes
     -----
     Algorithm: HSTCAL ``pkg/acs/lib/findroot.c``.
     """
+    name = Path(name).name
     for suffix in ("_raw", "_asn", "_crj", "_blv", "_flt", "_sfl", "_dth", ".fit"):
         if suffix in name:
             return name[: name.index(suffix)]

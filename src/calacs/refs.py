@@ -106,9 +106,7 @@ REGISTRY: dict[str, RefSpec] = {
             "gains, read noises, bias levels of the amplifiers",
             dummy="missing",
             origin="lib/getccdtab.c",
-            **_columns(
-                reftables.CCDTAB_COLUMNS, "CCDAMP CCDCHIP CCDGAIN CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD"
-            ),
+            **_columns(reftables.CCDTAB_COLUMNS, "CCDAMP CCDCHIP CCDGAIN CCDOFSTA CCDOFSTB CCDOFSTC CCDOFSTD"),
         ),
         RefSpec(
             "OSCNTAB",

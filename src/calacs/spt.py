@@ -89,8 +89,8 @@ def merge(
     images = [fits.open_image(source) for source in sources if source.is_file()]
     header = images[0].primary.copy()
     # PARITY: the root name ends with a blank, and NEXTEND counts the exposures.
-    root = str(target.with_name(target.name.rpartition(".")[0].removesuffix("_spt"))).upper() + " "
-    header.set("FILENAME", str(target))
+    root = target.name.rpartition(".")[0].removesuffix("_spt").upper() + " "
+    header.set("FILENAME", target.name)
     header.set("ASN_MTYP", mtype, "Role of the Exposure in the Association")
     header.set("ROOTNAME", root)
     header.set("OBSERVTN", root[6:9])
