@@ -592,8 +592,11 @@ class Problems:
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, CalacsError):
-            # Two steps may need the same file.
-            if str(error) not in map(str, self.found):
-                self.found.append(error)
+            self.add(error)
             return True
         return False
+
+    def add(self, error: CalacsError) -> None:
+        """Take a problem in, unless it was found before: two steps or two exposures may need the same file."""
+        if error.args not in [known.args for known in self.found]:
+            self.found.append(error)
