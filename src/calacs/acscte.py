@@ -125,7 +125,6 @@ def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) 
             return None
         given = Overrides.of({"pctetab": pctetab})
         exposure = fits.read_exposure(source, every_sci=task != "acscte")
-        given.apply(exposure)
         finish(prepare(exposure, given, n_threads=door.n_threads, task=task), target.name, log.debug)
         return fits.write_exposure(exposure, target, clobber=door.clobber)
 
