@@ -304,6 +304,9 @@ def predict(job: Job) -> Exposure:
     for switch in ("DQICORR", "BIASCORR", "BLEVCORR", "SINKCORR"):
         if job.states[switch] is not State.OMIT:
             exposure.primary.set(switch, "COMPLETE")
+    if job.chips:
+        for amp, gain in zip(AMPS, job.chips[0].ccd.gain, strict=True):
+            exposure.primary.set(f"ATODGN{amp}", np.float32(gain))
     imsets = []
     for chip in job.chips:
         left = bottom = 0

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.log import banner, log, stamp
 from calacs.names import association_root, filename_keyword, upper_root
 from calacs.observation import AMPS
-from calacs.parallel import run_parallel
+from calacs.parallel import Report, run_reporting
 from calacs.refs import Problems, References
 from calacs.step import State, StepRecord, describe, read_switch
 from calacs.steps import crrej
@@ -536,15 +537,18 @@ def execute(
         As of `combine`.
     """
     started = time.perf_counter()
-    n_outer = max(1, min(n_threads, plan.n_imset))
     plan.hits = [{} for _ in plan.sources]
 
-    def one(index: int) -> crrej.Combination:
-        if progress is not None:
-            progress(f"acsrej: image set {index + 1} of {plan.n_imset}")
-        return _combine_imset(plan, index, max(1, n_threads // n_outer))
+    def tell(text: str | None) -> None:
+        if text is not None and progress is not None:
+            progress(text)
 
-    results = run_parallel([lambda i=i: one(i) for i in range(plan.n_imset)], n_outer)  # type: ignore[misc]
+    def one(index: int, threads: int, report: Report) -> crrej.Combination:
+        report(f"acsrej: image set {index + 1} of {plan.n_imset}")
+        return _combine_imset(plan, index, threads, report)
+
+    tasks = [partial(one, index) for index in range(plan.n_imset)]
+    results = run_reporting(tasks, n_threads, plan.n_imset, tell)
     stamp("Finished detecting cosmic rays")
     template = plan.sources[plan.first_used]
     imsets = []
@@ -581,7 +585,7 @@ def _total_time(plan: Plan) -> np.float32:
     return crrej.float32_sum(crrej.effective_times(plan.times))
 
 
-def _combine_imset(plan: Plan, index: int, n_threads: int) -> crrej.Combination:
+def _combine_imset(plan: Plan, index: int, n_threads: int, report: Report) -> crrej.Combination:
     chosen = plan.chosen[index]
     keep = fit_in_memory(plan.sources, chosen)
     rows = [source.rows(extver, keep=keep) for source, extver in zip(plan.sources, chosen, strict=True)]
@@ -594,6 +598,7 @@ def _combine_imset(plan: Plan, index: int, n_threads: int) -> crrej.Combination:
             shading=None if plan.shading is None else plan.shading[index],
             keep_hits=plan.crmask,
             n_threads=n_threads,
+            report=report,
         )
     sky = crrej.measure_sky(rows, plan.parameters, n_threads=n_threads)
     single = plan.sources[plan.first_used].rows(index + 1)

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from calacs._core import crrej as core
 from calacs.dq import DQ
 from calacs.errors import InvalidValue, SizeMismatch
-from calacs.parallel import split_rows, thread_pool
+from calacs.exposure import PLANES
+from calacs.parallel import Report, split_rows, thread_pool
 
 MAX_ITERATIONS = 20
 SPILL, EXCLUDE, HIT = 2, 4, 8
@@ -138,7 +139,7 @@ class Arrays:
     def read(self, plane: str, first: int, last: int) -> NDArray[Any]:
         """View some rows."""
         array: NDArray[Any] = getattr(self, plane.lower())
-        return np.ascontiguousarray(array[first:last])
+        return np.ascontiguousarray(array[first:last], np.int16 if plane == "DQ" else np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,7 @@ def combine_images(
     keep_hits: bool = False,
     n_threads: int = 1,
     block_rows: int | None = None,
+    report: Report | None = None,
 ) -> Combination:
     """Combine exposures and reject cosmic rays.
 
@@ -276,6 +278,8 @@ def combine_images(
         Threads to use; the result does not depend on it.
     block_rows : int
         Rows to work on at a time; the result does not depend on it either.
+    report : callable
+        Called with None now and then; an exception that it raises ends the work.
 
     Returns
     -------
@@ -305,7 +309,7 @@ def combine_images(
             raise SizeMismatch(f"images of shapes {images[0].shape} and {image.shape} cannot be combined")
     skies = measure_sky(images, parameters, n_threads=n_threads)
     worker = _Rejection(images, clock, skies, parameters, calibration, shading, keep_hits, block_rows)
-    worker.run(n_threads)
+    worker.run(n_threads, report)
     hits = tuple(worker.hits)
     return Combination(worker.sci, worker.err, worker.dq, skies, tuple(worker.n_rejected), hits)
 
@@ -365,7 +369,7 @@ class _Rejection:
         self.sums = np.empty((3, n_held, n_col), np.float32)
         self.seen = np.empty((n_held, n_col), np.int16)
 
-    def run(self, n_threads: int) -> None:
+    def run(self, n_threads: int, report: Report | None = None) -> None:
         """Work through the rows."""
         n_row = self.shape[0]
         n_iteration = len(self.finished)
@@ -374,7 +378,9 @@ class _Rejection:
             guessed = 0
             while guessed < n_row:
                 base, last = self.finished[-1], min(guessed + self.block_rows, n_row)
-                self._read(base, last)
+                if report is not None:
+                    report(None)
+                self._read(base, last, run)
                 self._guess(base, guessed, last, n_threads, run)
                 guessed = ready = last
                 for iteration in range(n_iteration):
@@ -384,10 +390,12 @@ class _Rejection:
                         self.finished[iteration] = stop
                     ready = self.finished[iteration]
 
-    def _read(self, first: int, last: int) -> None:
-        self.blocks = {
-            plane: [self.images[k].read(plane, first, last) for k in self.used] for plane in ("SCI", "ERR", "DQ")
-        }
+    def _read(self, first: int, last: int, run: Any) -> None:
+        def one(k: int) -> tuple[NDArray[Any], ...]:
+            return tuple(self.images[k].read(plane, first, last) for plane in PLANES)
+
+        planes = zip(*run([lambda k=k: one(k) for k in self.used]), strict=True)
+        self.blocks = {plane: list(blocks) for plane, blocks in zip(PLANES, planes, strict=True)}
 
     def _guess(self, base: int, first: int, last: int, n_threads: int, run: Any) -> None:
         def one(rows: slice) -> None:
