@@ -232,14 +232,13 @@ def test_argument_checks_of_the_wrapper(pair):
 
 def test_cards_of_the_product(folder):
     exposures = [small.exposure(seed, time=50.0 + seed) for seed in (3, 1, 2)]
-    got = acsrej.combine(exposures, output=folder / "jsmall_crj_tmp.fits", mtype="prod-crj")
+    got = acsrej.combine(exposures, output=folder / "jsmallcr_crj_tmp.fits", mtype="prod-crj")
     cards = got.primary
     assert [cards[key] for key in ("TEXPTIME", "EXPTIME", "DARKTIME")] == [156.0, 156.0, 162.0]
     assert (cards["EXPSTART"], cards["EXPEND"]) == (53001.0, 53003.5)
     assert cards["MEANEXP"] == 52.0
-    assert (cards["FILENAME"], cards["ASN_MTYP"], cards["CRCORR"]) == ("jsmall_crj_tmp.fits", "PROD-CRJ", "COMPLETE")
-    assert cards["ROOTNAME"] == str(folder / "jsmall").upper()[:68]
-    assert got.imsets[0].header["DQ"]["EXPNAME"] == str(folder / "jsmall")[:68]
+    assert (cards["FILENAME"], cards["ASN_MTYP"], cards["CRCORR"]) == ("jsmallcr_crj_tmp.fits", "PROD-CRJ", "COMPLETE")
+    assert (cards["ROOTNAME"], got.imsets[0].header["DQ"]["EXPNAME"]) == ("JSMALLCR", "jsmallcr")
     assert cards.comment("DARKTIME") == "Cumulative dark time in seconds"
     assert cards.comment("FLASHDUR") == "Cumulative exposure time in seconds"
     assert got.imsets[0].err[0, 0] == -1

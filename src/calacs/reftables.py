@@ -364,7 +364,8 @@ def crrej_value(table: Table, column: str, row: int) -> float | int | str:
     """Parameter of CRREJTAB: text for INITGUES, SKYSUB and CRSIGMAS, a whole number for BADINPDQ and CRMASK."""
     if column in ("INITGUES", "SKYSUB", "CRSIGMAS"):
         cell = table[column][row]
-        return table.text(column, row) if isinstance(cell, (str, np.str_)) else f"{float(cell):.7g}"
+        text = table.text(column, row) if isinstance(cell, (str, np.str_)) else f"{float(cell):.7g}"
+        return "" if text == "INDEF" else text  # an undefined cell
     value = _number(table, column, row)
     if column == "BADINPDQ":
         return (int(value) + 32768) % 65536 - 32768
