@@ -17,6 +17,14 @@ def same_bits(first, second):
     return first.shape == second.shape and first.dtype == second.dtype and first.tobytes() == second.tobytes()
 
 
+def same_values(first, second):
+    """Like `same_bits`, but any value that is not a number equals any other."""
+    first, second = np.asarray(first), np.asarray(second)
+    if first.dtype.kind == "f" and first.shape == second.shape:
+        first, second = (np.where(np.isnan(array), np.nan, array).astype(array.dtype) for array in (first, second))
+    return same_bits(first, second)
+
+
 def read_only(*arrays):
     """Copies that nobody can write to."""
     copies = [array.copy() for array in arrays]

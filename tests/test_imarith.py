@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from calacs._core import imarith as core
 from calacs.detector import Quadrants
 from calacs.errors import KernelError
-from helpers import at_once, read_only, same_bits
+from helpers import at_once, read_only, same_bits, same_values
 from oracles import imarith as oracle
 
 SHAPE = (5, 6)
@@ -118,3 +118,62 @@ def test_many_calls_at_once_agree(n_thread):
 
     want = oracle.gain(sci, err, Quadrants(30, 20, GAIN.values))
     assert all(same_bits(a, b) for got in at_once(n_thread, call) for a, b in zip(got, want, strict=True))
+
+
+SIGNED = hnp.arrays(np.float32, SHAPE, elements=st.one_of(st.floats(-100, 100, width=32), st.just(0.0)))
+
+
+@given(FLOATS, ERRORS, FLAGS, SIGNED, ERRORS, FLAGS)
+def test_divide_matches_the_oracle(sci, err, dq, ref_sci, ref_err, ref_dq):
+    want = oracle.divide(sci, err, dq, ref_sci, ref_err, ref_dq, 512)
+    core.divide(sci, err, dq, ref_sci, ref_err, ref_dq, 512)
+    assert all(map(same_values, (sci, err, dq), want))
+
+
+def test_what_is_divided_by_zero_stays_and_is_flagged():
+    sci, err, dq = np.float32([[5, 6]]), np.float32([[1, 2]]), np.int16([[1, 2]])
+    core.divide(sci, err, dq, np.float32([[0, 2]]), np.float32([[9, 0]]), np.int16([[4, 8]]), 512)
+    assert sci.tolist() == [[5, 3]]
+    assert err.tolist() == [[1, 1]]
+    assert dq.tolist() == [[1 | 4 | 512, 2 | 8]]
+
+
+@given(FLOATS, ERRORS, FLAGS, SIGNED, ERRORS, FLAGS)
+def test_multiply_matches_the_oracle(sci, err, dq, ref_sci, ref_err, ref_dq):
+    want = oracle.multiply(sci, err, dq, ref_sci, ref_err, ref_dq)
+    core.multiply(sci, err, dq, ref_sci, ref_err, ref_dq)
+    assert all(map(same_values, (sci, err, dq), want))
+
+
+@given(FLOATS, ERRORS, st.floats(0, 100, width=32))
+def test_scale_multiplies_values_and_errors(sci, err, factor):
+    want = sci * np.float32(factor), err * np.float32(factor)
+    core.scale(sci, err, factor)
+    assert all(map(same_bits, (sci, err), want))
+
+
+@pytest.mark.parametrize("name", ["multiply", "divide"])
+def test_images_of_another_shape_are_refused_as_factors(name):
+    arguments = {"multiply": (), "divide": (512,)}[name]
+    one, flags = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.int16)
+    with pytest.raises(ValueError, match="shape"):
+        getattr(core, name)(one.copy(), one.copy(), flags.copy(), one[:3], one, flags, *arguments)
+    frozen = read_only(one, one, flags)
+    with pytest.raises(ValueError, match="read-only"):
+        getattr(core, name)(*frozen, one, one, flags, *arguments)
+    getattr(core, name)(one.copy(), one.copy(), flags.copy(), *frozen, *arguments)
+
+
+@pytest.mark.parametrize("n_thread", [1, 2, 7])
+def test_many_divisions_at_once_agree(n_thread):
+    rng = np.random.default_rng(3)
+    planes = rng.normal(100, 10, (4, 70, 50)).astype(np.float32)
+    flags = rng.integers(0, 999, (2, 70, 50)).astype(np.int16)
+
+    def call():
+        sci, err, dq = planes[0].copy(), planes[1].copy(), flags[0].copy()
+        core.divide(sci, err, dq, planes[2], planes[3], flags[1], 512)
+        return np.concatenate([sci, err, dq])
+
+    first = call()
+    assert all(same_bits(got, first) for got in at_once(n_thread, call))

@@ -95,3 +95,26 @@ def test_many_calls_at_once_agree(n_thread):
 
     want = oracle.ccd(sci, np.ones(sci.shape, np.float32), quadrants, False)
     assert all(same_bits(got, want) for got in at_once(n_thread, call))
+
+
+@given(hnp.arrays(np.float32, SHAPE, elements=st.floats(-1e4, 1e6, width=32)))
+def test_the_noise_of_counts_matches_the_oracle(sci):
+    want, n_negative = oracle.counts(sci)
+    err = np.zeros(SHAPE, np.float32)
+    assert core.counts(sci, err) == n_negative
+    assert same_bits(err, want)
+
+
+def test_negative_counts_are_cut_to_whole_numbers():
+    err = np.zeros((1, 6), np.float32)
+    assert core.counts(np.float32([[-3.7, -0.4, -16.9, 0, 0.5, np.nan]]), err) == 3
+    assert err.tolist() == [[np.sqrt(np.float32(3)), 1, 4, 1, 1, 1]]
+
+
+def test_only_an_uncertainty_without_any_value_is_blank():
+    err = np.zeros(SHAPE, np.float32)
+    assert core.is_blank(err)
+    for value in (1e-30, np.nan, -1.0):
+        err[-1, -1] = value
+        assert not core.is_blank(err)
+    assert core.is_blank(-np.zeros((1, 1), np.float32))

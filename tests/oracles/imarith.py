@@ -22,3 +22,18 @@ def gain(sci, err, quadrants):
 def subtract(sci, err, dq, ref_sci, ref_err, ref_dq):
     """Difference, error in quadrature, flags of both."""
     return sci - ref_sci, np.sqrt(err * err + ref_err * ref_err), dq | ref_dq
+
+
+def multiply(sci, err, dq, ref_sci, ref_err, ref_dq):
+    """Product, relative errors in quadrature, flags of both."""
+    return sci * ref_sci, np.sqrt((sci * ref_err) ** 2 + (ref_sci * err) ** 2), dq | ref_dq
+
+
+def divide(sci, err, dq, ref_sci, ref_err, ref_dq, zero_flag):
+    """Quotient, relative errors in quadrature, flags of both; pixels divided by 0 stay and get a flag."""
+    zero = ref_sci == 0
+    with np.errstate(all="ignore"):
+        own, other = err / ref_sci, ref_err * sci / ref_sci / ref_sci
+        quotient, sigma = sci / ref_sci, np.sqrt(own * own + other * other)
+    flags = dq | ref_dq | np.where(zero, np.int16(zero_flag), np.int16(0))
+    return np.where(zero, sci, quotient), np.where(zero, err, sigma), flags

@@ -12,3 +12,12 @@ def ccd(sci, err, quadrants, bias):
         return noise
     signal = np.where(sci < 0, np.float32(0), sci)
     return np.sqrt((signal + noise * noise) + err * err)
+
+
+def counts(sci):
+    """ERR of counts, and the number of negative ones."""
+    err = np.empty(sci.shape, np.float32)
+    for place, value in np.ndenumerate(sci):
+        value = np.float32(abs(int(value))) if value < 0 else value
+        err[place] = max(np.float32(1), np.sqrt(np.float32(value)))
+    return err, int((sci < 0).sum())
