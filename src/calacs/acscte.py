@@ -17,7 +17,7 @@ from typing import Any
 from calacs import fits, reftables
 from calacs.acsccd import write_ccd_keywords
 from calacs.door import FileDoor
-from calacs.errors import NothingToDo, StepNotDone
+from calacs.errors import NothingToDo, StepNotDone, Unsupported
 from calacs.exposure import Exposure, ImSet, blank_imset
 from calacs.log import banner, log
 from calacs.names import filename_keyword, with_suffix
@@ -215,6 +215,10 @@ def prepare(
     states = {SWITCH: read_switch(exposure.primary, SWITCH)}
     if states[SWITCH] is not State.PERFORM:
         raise NothingToDo(f"{exposure.name}: PCTECORR is not PERFORM: nothing to do")
+    if observation.detector != "WFC":
+        raise Unsupported(
+            f"{exposure.name}: PCTECORR is for WFC data only, these are of {observation.detector}; set it to OMIT"
+        )
     refs = refs or References(exposure.primary, given.references, given.columns)
     job = Job(task, exposure, observation, refs, states, always=("CCDTAB",), n_threads=n_threads)
     collected = problems or Problems()

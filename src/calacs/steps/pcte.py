@@ -293,10 +293,6 @@ def plan_readout(job: Job) -> Plan:
 
 
 def _plan(job: Job) -> Plan:
-    if job.observation.detector != "WFC":
-        raise Unsupported(
-            f"{job.exposure.name}: PCTECORR is for WFC data only, these are of {job.observation.detector}; set it to OMIT"
-        )
     table = ctetab.read(job.refs["PCTETAB"].source)
     areas = [
         area
