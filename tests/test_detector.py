@@ -31,10 +31,10 @@ def test_nearest(value, want):
     assert nearest(value) == want
 
 
-@pytest.mark.parametrize(
-    ("ltv", "corner"),
-    [((24.0, 0.0), (-24, 0)), ((19.0, 20.0), (-19, -20)), ((-1000.0, -500.4), (1000, 500)), ((0.0, 0.5), (0, -1))],
-)
+CORNERS = [((24.0, 0.0), (-24, 0)), ((19.0, 20.0), (-19, -20)), ((-1000.0, -500.4), (1000, 500)), ((0.0, 0.5), (0, -1))]
+
+
+@pytest.mark.parametrize(("ltv", "corner"), CORNERS)
 def test_corners(ltv, corner):
     assert Geometry.of(imset(ltv=ltv).header["SCI"], (10, 20)).corner == corner
 

@@ -47,9 +47,10 @@ def test_science_keywords(name):
     assert name.upper() not in made.primary
 
 
-@pytest.mark.parametrize(
-    ("value", "want"), [(True, "PERFORM"), (False, "OMIT"), ("Perform", "PERFORM"), (" complete ", "COMPLETE")]
-)
+SAID = {True: "PERFORM", False: "OMIT", "Perform": "PERFORM", " complete ": "COMPLETE"}
+
+
+@pytest.mark.parametrize(("value", "want"), SAID.items())
 def test_values_of_switches(value, want):
     made = exposure()
     Overrides.of({"biascorr": value}).apply(made)
