@@ -239,10 +239,18 @@ int cal_cte_forward(const cal_cte_plan *plan, const float *image, const float *t
 int cal_cte_inverse(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col, ptrdiff_t n_row,
                     float *result, int32_t *n_run);
 
+/* cal_cte_gather -- columns of a plane of any orientation.
+ * Given     plane const float *: pixel (col, row) at plane[col * col_step + row * row_step], steps in elements, of either
+ *           sign
+ * Returned  image float[n_col][n_row]
+ * Status    CAL_OK, CAL_BAD_SIZE
+ */
+int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step, ptrdiff_t row_step,
+                   float *image);
+
 /* cal_cte_combine -- add a correction to an image and a tenth of it to the error, in quadrature.
- * Given     restored, smooth const float[n_col][n_row] (electron);  col_step, row_step ptrdiff_t: elements between
- *           neighbors of the plane, of either sign
- * Returned  sci, err float *: pixel (col, row) at sci[col * col_step + row * row_step]; either may be NULL
+ * Given     restored, smooth const float[n_col][n_row] (electron);  col_step, row_step ptrdiff_t: as of cal_cte_gather
+ * Returned  sci, err float *: pixel (col, row) at sci[col * col_step + row * row_step] (electron)
  * Status    CAL_OK, CAL_BAD_SIZE
  * Notes     delta = restored - smooth in float; sci + delta in float; sqrt(float(err^2) + (0.1 |delta|)^2) in double.
  */

@@ -186,22 +186,17 @@ static int cte_weaken(const cal_cte_plan *plan, cte_column *column)
     return found;
 }
 
-/* Undo the readout of column->observed, and of another column's if there is one; the result is left in packet. */
-static void cte_restore(const cal_cte_plan *plan, cte_column *column, cte_column *other, const cte_kernels *kernels)
+/* Undo the readout of column->observed; the result is left in column->packet. */
+static void cte_restore(const cal_cte_plan *plan, cte_column *column, const cte_kernels *kernels)
 {
     const size_t bytes = sizeof(double) * (size_t)column->n_row;
-    cte_column *const both[2] = {column, other};
-    const int n = other != NULL ? 2 : 1;
 
-    for (int i = 0; i < n; ++i)
-        memcpy(both[i]->packet, both[i]->observed, bytes);
+    memcpy(column->packet, column->observed, bytes);
     for (ptrdiff_t left = plan->n_iteration > 1 ? plan->n_iteration : 1; left > 0; --left) {
-        for (int i = 0; i < n; ++i)
-            memcpy(both[i]->start, both[i]->packet, bytes);
-        kernels->readout(plan, column, other);
+        memcpy(column->start, column->packet, bytes);
+        kernels->readout(plan, column);
         /* PARITY: the last pass is not damped, as in HSTCAL ctegen2.c. */
-        for (int i = 0; i < n; ++i)
-            kernels->update(both[i], left > 1 ? plan->noise_squared : -1.0);
+        kernels->update(column, left > 1 ? plan->noise_squared : -1.0);
     }
 }
 
@@ -224,6 +219,7 @@ static void cte_fill(const cal_cte_plan *plan, cte_column *column, ptrdiff_t blo
         column->density[row] = (double)column->traps[row];
     if (block == 0)
         return;
+    memset(column->known, 0, (size_t)column->n_known);
     for (ptrdiff_t row = 0; row < n_row; ++row)
         column->trap[row] = plan->amount[0] * column->density[row];
     for (ptrdiff_t first = 0; first < n_row; first += block) {
@@ -239,115 +235,80 @@ static void cte_fill(const cal_cte_plan *plan, cte_column *column, ptrdiff_t blo
     }
 }
 
-/* Memory of a column of n_row rows; its state apart. */
-static ptrdiff_t cte_column_length(ptrdiff_t n_row)
+/* Workspace for columns of n_row rows: memory[0] of everything but state, which is memory[1]. */
+static int cte_column_start(cte_column *column, const cal_cte_plan *plan, ptrdiff_t n_row, void *memory[2])
 {
-    return (n_row + CTE_BLOCK - 1) / CTE_BLOCK * CTE_BLOCK + CTE_PAD;
-}
+    const ptrdiff_t padded = (n_row + CTE_BLOCK - 1) / CTE_BLOCK * CTE_BLOCK, length = padded + CTE_PAD;
+    const ptrdiff_t n_block = padded / CTE_LEAST_BLOCK;
+    double *place;
 
-static void cte_column_place(cte_column *column, ptrdiff_t n_row, double *memory)
-{
-    const ptrdiff_t length = cte_column_length(n_row);
-
+    memory[0] = calloc((size_t)(6 * length + padded * CTE_DENSE + n_block * (4 + CTE_DENSE / 8) + 16), sizeof(double));
+    memory[1] = malloc(sizeof(cte_state) * (size_t)plan->n_level);
+    if (memory[0] == NULL || memory[1] == NULL)
+        return CAL_NO_MEMORY;
+    place = (double *)(((uintptr_t)memory[0] + 63) & ~(uintptr_t)63);
     column->n_row = n_row;
-    column->packet = memory;
-    column->start = memory + length;
-    column->observed = memory + 2 * length;
-    column->density = memory + 3 * length;
-    column->trap = memory + 4 * length + 8;
-    column->trap_most = memory + 5 * length;
-    column->high = memory + 5 * length + length / 4;
-    column->low = memory + 5 * length + length / 4 * 2;
-    column->reach = (ptrdiff_t *)(void *)(memory + 5 * length + length / 4 * 3);
-    column->traps = (float *)(memory + 6 * length);
-}
-
-/* Fetch column `col` of an image; the kernels it can be worked with. */
-static const cte_kernels *cte_column_fetch(cte_column *column, const cal_cte_plan *plan, const float *image,
-                                           const float *traps, ptrdiff_t col)
-{
-    const ptrdiff_t n_row = column->n_row;
-    const cte_kernels *kernels;
-
-    for (ptrdiff_t row = 0; row < n_row; ++row) {
-        column->observed[row] = (double)image[col * n_row + row];
-        column->traps[row] = traps[col * n_row + row];
-    }
-    for (ptrdiff_t row = n_row; row < cte_column_length(n_row); ++row)
-        column->packet[row] = column->observed[row] = column->start[row] = CTE_EMPTY;
-    kernels = cte_is_plain(plan, column) ? cal_cte_kernels(plan->isa) : &cal_cte_scalar;
-    cte_fill(plan, column, kernels->block);
-    return kernels;
+    column->packet = place;
+    column->start = place + length;
+    column->observed = place + 2 * length;
+    column->density = place + 3 * length;
+    column->trap = place + 4 * length + 8;
+    column->traps = (float *)(place + 5 * length);
+    place += 6 * length;
+    column->dense = place;
+    place += padded * CTE_DENSE;
+    column->trap_most = place;
+    column->high = place + n_block;
+    column->low = place + 2 * n_block;
+    column->reach = (ptrdiff_t *)(void *)(place + 3 * n_block);
+    column->known = (unsigned char *)(place + 4 * n_block);
+    column->n_known = n_block * CTE_DENSE;
+    column->state = memory[1];
+    for (ptrdiff_t row = n_row; row < length; ++row)
+        column->packet[row] = column->start[row] = column->observed[row] = CTE_EMPTY;
+    return CAL_OK;
 }
 
 static int cte_columns(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col,
                        ptrdiff_t n_row, int inverse, float *result, int32_t *n_run)
 {
-    const size_t length = (size_t)cte_column_length(n_row < 0 ? 0 : n_row), state_bytes = sizeof(cte_state) * (size_t)plan->n_level;
-    cte_column columns[2];
-    double *memory;
-    char *states;
+    cte_column column;
+    void *memory[2];
+    int status;
 
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
-    memory = calloc(14 * length + 8, sizeof(double));
-    states = malloc(2 * state_bytes);
-    if (memory == NULL || states == NULL) {
-        free(memory);
-        free(states);
-        return CAL_NO_MEMORY;
-    }
-    for (int i = 0; i < 2; ++i) {
-        double *aligned = (double *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+    status = cte_column_start(&column, plan, n_row, memory);
+    if (status != CAL_OK)
+        goto done;
+    for (ptrdiff_t col = 0; col < n_col; ++col) {
+        const cte_kernels *kernels;
+        int run = 0, again = 0;
 
-        cte_column_place(&columns[i], n_row, aligned + (size_t)i * 7 * length);
-        columns[i].state = (cte_state *)(void *)(states + (size_t)i * state_bytes);
-    }
-
-    for (ptrdiff_t col = 0; col < n_col;) {
-        const cte_kernels *kernels[2];
-        cte_column *work[2] = {&columns[0], &columns[1]};
-        int runs[2] = {0, 0}, left = 1, n;
-
-        kernels[0] = cte_column_fetch(&columns[0], plan, image, traps, col);
-        if (kernels[0]->pairs && col + 1 < n_col) {
-            kernels[1] = cte_column_fetch(&columns[1], plan, image, traps, col + 1);
-            left = kernels[1] == kernels[0] ? 2 : 1;
+        for (ptrdiff_t row = 0; row < n_row; ++row) {
+            column.observed[row] = (double)image[col * n_row + row];
+            column.traps[row] = traps[col * n_row + row];
         }
-        n = left;
-        while (left > 0) {
-            cte_column *const *const done = work;
-            int again = 0;
-
+        kernels = cte_is_plain(plan, &column) ? cal_cte_kernels(plan->isa) : &cal_cte_scalar;
+        do {
+            cte_fill(plan, &column, kernels->block);
             if (inverse) {
-                cte_restore(plan, done[0], left > 1 ? done[1] : NULL, kernels[0]);
+                cte_restore(plan, &column, kernels);
+                again = plan->fix_cosmic_rays && cte_weaken(plan, &column);
             } else {
-                for (int i = 0; i < left; ++i)
-                    memcpy(done[i]->packet, done[i]->observed, sizeof(double) * (size_t)n_row);
-                kernels[0]->readout(plan, done[0], left > 1 ? done[1] : NULL);
+                memcpy(column.packet, column.observed, sizeof(double) * (size_t)n_row);
+                kernels->readout(plan, &column);
             }
-            for (int i = 0; i < left; ++i) {
-                cte_column *const column = work[i];
-                int *const run = &runs[column - columns];
-
-                ++*run;
-                if (inverse && plan->fix_cosmic_rays && cte_weaken(plan, column) && *run < CTE_MAX_RUN) {
-                    cte_fill(plan, column, kernels[0]->block);
-                    work[again++] = column;
-                }
-            }
-            left = again;
-        }
-        for (int i = 0; i < n; ++i, ++col) {
-            for (ptrdiff_t row = 0; row < n_row; ++row)
-                result[col * n_row + row] = (float)columns[i].packet[row];
-            if (n_run != NULL)
-                n_run[col] = runs[i];
-        }
+        } while (++run < CTE_MAX_RUN && again);
+        for (ptrdiff_t row = 0; row < n_row; ++row)
+            result[col * n_row + row] = (float)column.packet[row];
+        if (n_run != NULL)
+            n_run[col] = run;
     }
-    free(memory);
-    free(states);
-    return CAL_OK;
+done:
+    free(memory[0]);
+    free(memory[1]);
+    return status;
 }
 
 int cal_cte_forward(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col, ptrdiff_t n_row,
@@ -360,27 +321,4 @@ int cal_cte_inverse(const cal_cte_plan *plan, const float *image, const float *t
                     float *result, int32_t *n_run)
 {
     return cte_columns(plan, image, traps, n_col, n_row, 1, result, n_run);
-}
-
-int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step,
-                    ptrdiff_t row_step, float *sci, float *err)
-{
-    if (n_col < 0 || n_row < 0)
-        return CAL_BAD_SIZE;
-    for (ptrdiff_t col = 0; col < n_col; ++col) {
-        for (ptrdiff_t row = 0; row < n_row; ++row) {
-            const float delta = restored[col * n_row + row] - smooth[col * n_row + row];
-            const ptrdiff_t at = col * col_step + row * row_step;
-
-            if (sci != NULL)
-                sci[at] += delta;
-            if (err != NULL) {
-                const float square = err[at] * err[at];
-                const double extra = 0.1 * fabs((double)delta);
-
-                err[at] = (float)sqrt((double)square + extra * extra);
-            }
-        }
-    }
-    return CAL_OK;
 }

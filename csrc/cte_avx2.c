@@ -14,7 +14,6 @@ CTE_TARGET_PUSH("avx2,fma,bmi,bmi2,lzcnt,popcnt")
 #define LOWEST_BIT(mask) __builtin_ctzll(mask)
 #define COUNT_BITS(mask) __builtin_popcountll(mask)
 #define FEW 10
-#define PAIRS 0
 
 typedef __m256d vec;
 #define LOAD(p) _mm256_loadu_pd(p)
@@ -28,9 +27,9 @@ typedef __m256d vec;
 #define MIN(a, b) _mm256_min_pd(a, b)
 #define REACHES(p, g) \
     ((uint64_t)(unsigned)_mm256_movemask_pd(_mm256_cmp_pd(p, _mm256_set1_pd(threshold), _CMP_GE_OQ)) << (4 * (g)))
-#define AT_LEAST(threshold, c)                                                                                  \
-    (((REACHES(p0##c, 0) | REACHES(p1##c, 1)) | (REACHES(p2##c, 2) | REACHES(p3##c, 3))) |                                 \
-     ((REACHES(p4##c, 4) | REACHES(p5##c, 5)) | (REACHES(p6##c, 6) | REACHES(p7##c, 7))))
+#define AT_LEAST(threshold)                                                                                  \
+    (((REACHES(p0, 0) | REACHES(p1, 1)) | (REACHES(p2, 2) | REACHES(p3, 3))) |                                 \
+     ((REACHES(p4, 4) | REACHES(p5, 5)) | (REACHES(p6, 6) | REACHES(p7, 7))))
 
 static inline double cte_highest(__m256d v)
 {
@@ -127,7 +126,7 @@ static inline vec cte_add_square(unsigned mask, vec v, vec sum)
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx2 = {BLOCK, PAIRS, readout_avx2, update_avx2, smooth_avx2};
+const cte_kernels cal_cte_avx2 = {BLOCK, readout_avx2, update_avx2, smooth_avx2};
 
 CTE_TARGET_POP
 

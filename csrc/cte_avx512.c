@@ -14,7 +14,6 @@ CTE_TARGET_PUSH("avx512f,avx512dq,avx512bw,avx512vl,fma,avx2,bmi,bmi2,lzcnt,popc
 #define LOWEST_BIT(mask) __builtin_ctzll(mask)
 #define COUNT_BITS(mask) __builtin_popcountll(mask)
 #define FEW 10
-#define PAIRS 1
 
 typedef __m512d vec;
 #define LOAD(p) _mm512_loadu_pd(p)
@@ -28,8 +27,8 @@ typedef __m512d vec;
 #define MIN(a, b) _mm512_min_pd(a, b)
 #define REACHES(p) (__mmask16)_mm512_cmp_pd_mask(p, _mm512_set1_pd(threshold), _CMP_GE_OQ)
 #define PAIR(low, high) _mm512_kunpackb(REACHES(high), REACHES(low))
-#define AT_LEAST(threshold, c)                                                                              \
-    (uint64_t) _mm512_kunpackd(_mm512_kunpackw(PAIR(p6##c, p7##c), PAIR(p4##c, p5##c)), _mm512_kunpackw(PAIR(p2##c, p3##c), PAIR(p0##c, p1##c)))
+#define AT_LEAST(threshold)                                                                              \
+    (uint64_t) _mm512_kunpackd(_mm512_kunpackw(PAIR(p6, p7), PAIR(p4, p5)), _mm512_kunpackw(PAIR(p2, p3), PAIR(p0, p1)))
 #define HIGHEST(v) _mm512_reduce_max_pd(v)
 #define LOWEST(v) _mm512_reduce_min_pd(v)
 
@@ -76,7 +75,7 @@ typedef __m256 fvec;
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx512 = {BLOCK, PAIRS, readout_avx512, update_avx512, smooth_avx512};
+const cte_kernels cal_cte_avx512 = {BLOCK, readout_avx512, update_avx512, smooth_avx512};
 
 CTE_TARGET_POP
 

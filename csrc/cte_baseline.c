@@ -78,19 +78,21 @@ static void cte_many(double *CAL_RESTRICT packet, const double *CAL_RESTRICT tra
                      const double *CAL_RESTRICT held, ptrdiff_t n_tail, uint64_t mask, ptrdiff_t *last, double *trapped)
 {
     static const double one_if[2] = {0.0, 1.0};
+    const double before = *trapped, *carried = &before;
     ptrdiff_t age = -1 - *last < n_tail ? -1 - *last : n_tail;
-    double carried = *trapped;
 
     for (ptrdiff_t row = 0; row < BLOCK; ++row) {
         const int now = (int)(mask >> row & 1);
-        const double captures = one_if[now], gain = release[age] * carried, freed = held[age] * carried;
+        const double captures = one_if[now], gain = release[age] * *carried, freed = held[age] * *carried;
+        const ptrdiff_t older = age + (age < n_tail);
 
         packet[row] += gain + freed * captures - trap[row] * captures;
-        carried = now ? trap[row] : carried;
-        age = now ? 0 : age + (age < n_tail);
-        *last = now ? row : *last;
+        carried = now ? trap + row : carried;
+        age = now ? 0 : older;
     }
-    *trapped = carried;
+    *trapped = *carried;
+    if (carried != &before)
+        *last = carried - trap;
 }
 
 /* Every row captures, and so does the one before. */
@@ -100,12 +102,11 @@ static void cte_dense(double *CAL_RESTRICT packet, const double *CAL_RESTRICT tr
         packet[row] += release * trap[row - 1] + held * trap[row - 1] - trap[row];
 }
 
-static void cte_readout_baseline(const cal_cte_plan *plan, cte_column *column, cte_column *other)
+static void cte_readout_baseline(const cal_cte_plan *plan, cte_column *column)
 {
     const ptrdiff_t n_block = (column->n_row + BLOCK - 1) / BLOCK;
     const ptrdiff_t n_tail = plan->n_tail;
 
-    (void)other;
     for (ptrdiff_t step = 0; step < plan->n_transfer; ++step) {
         ptrdiff_t live = -1, clean = -1;
 
@@ -249,4 +250,4 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
     *count = (double)(n_row + n);
 }
 
-const cte_kernels cal_cte_baseline = {BLOCK, 0, cte_readout_baseline, cte_update_baseline, cte_smooth_baseline};
+const cte_kernels cal_cte_baseline = {BLOCK, cte_readout_baseline, cte_update_baseline, cte_smooth_baseline};

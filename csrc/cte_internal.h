@@ -44,8 +44,12 @@ typedef struct {
     ptrdiff_t row;
 } cte_state;
 
+/* Lowest levels, at which all pixels of common images capture. */
+#define CTE_DENSE 16
+
 /* One column under work.  Rows n_row and up, to the next multiple of CTE_BLOCK, are padding that captures nothing. */
 #define CTE_BLOCK 64
+#define CTE_LEAST_BLOCK 32
 typedef struct {
     ptrdiff_t n_row;
     double *packet;    /* charge, changed by the readout */
@@ -56,6 +60,9 @@ typedef struct {
     double *trap_most; /* [block] largest trap from the row before the block on, -1 if the density falls there */
     double *high, *low; /* [block] range of the charge */
     ptrdiff_t *reach;  /* [block] lowest level that no packet of the block reaches, or near it */
+    double *dense;     /* [block][CTE_DENSE][rows of a block] change of rows that capture like the ones before them */
+    unsigned char *known; /* [block][CTE_DENSE] 1 where dense is valid */
+    ptrdiff_t n_known;
     float *traps;      /* the density as stored */
     cte_state *state;  /* [n_level] */
 } cte_column;
@@ -84,9 +91,8 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
 /* The loops over rows that exist once per instruction set. */
 typedef struct {
     ptrdiff_t block; /* rows that readout takes together; 0: it needs neither trap nor trap_most */
-    int pairs;       /* 1: readout takes a second column of the same length, or NULL; 0: NULL */
     /* One simulated readout: packet. */
-    void (*readout)(const cal_cte_plan *plan, cte_column *column, cte_column *other);
+    void (*readout)(const cal_cte_plan *plan, cte_column *column);
     /* packet = start - excess over observed, damped unless noise_squared is negative. */
     void (*update)(cte_column *column, double noise_squared);
     /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */

@@ -42,9 +42,8 @@ static void cte_transfer(const cal_cte_plan *plan, const cte_column *column)
     }
 }
 
-static void cte_readout_scalar(const cal_cte_plan *plan, cte_column *column, cte_column *other)
+static void cte_readout_scalar(const cal_cte_plan *plan, cte_column *column)
 {
-    (void)other;
     for (ptrdiff_t step = 0; step < plan->n_transfer; ++step)
         cte_transfer(plan, column);
 }
@@ -63,7 +62,7 @@ static void cte_update_scalar(cte_column *column, double noise_squared)
     }
 }
 
-const cte_kernels cal_cte_scalar = {0, 0, cte_readout_scalar, cte_update_scalar, cal_cte_smooth_scalar};
+const cte_kernels cal_cte_scalar = {0, cte_readout_scalar, cte_update_scalar, cal_cte_smooth_scalar};
 
 ptrdiff_t cal_cte_readout_block(const cal_cte_plan *plan, cte_column *column, ptrdiff_t first, ptrdiff_t n,
                                 ptrdiff_t top)

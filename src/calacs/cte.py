@@ -642,7 +642,10 @@ def correct(
     What is added to the image is the difference between the restored and the smooth image: the noise that smoothing
     took out stays as it was.
     """
-    work = _image(sci, "sci")
+    if sci.ndim != 2 or sci.dtype != np.float32:
+        raise SizeMismatch(f"correct: sci is {sci.dtype}{sci.shape}; give a float32 array (n_col, n_row)")
+    work: FloatImage = np.empty(sci.shape, np.float32)
+    _core.gather(sci, work)
     if simulate:
         result = forward(work, traps, model, n_threads=n_threads, isa=isa, progress=progress)
         combine(result, work, sci, err)

@@ -60,6 +60,8 @@ cdef extern from "calacs.h" nogil:
                         ptrdiff_t n_row, float *result)
     int cal_cte_inverse(const cal_cte_plan *plan, const float *image, const float *traps, ptrdiff_t n_col,
                         ptrdiff_t n_row, float *result, int32_t *n_run)
+    int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step, ptrdiff_t row_step,
+                       float *image)
     int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row,
                         ptrdiff_t col_step, ptrdiff_t row_step, float *sci, float *err)
 

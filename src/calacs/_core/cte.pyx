@@ -6,8 +6,8 @@ from libc.stdint cimport int32_t
 
 from calacs._core.common cimport (
     CAL_CTE_AUTO, CAL_CTE_AVX2, CAL_CTE_AVX512, CAL_CTE_BASELINE, CAL_CTE_SCALAR, cal_cte_combine, cal_cte_forward,
-    cal_cte_inverse, cal_cte_isa, cal_cte_model, cal_cte_plan, cal_cte_plan_make, cal_cte_plan_size, cal_cte_smooth,
-    cal_cte_smooth_rms, cal_cte_traps, check)
+    cal_cte_gather, cal_cte_inverse, cal_cte_isa, cal_cte_model, cal_cte_plan, cal_cte_plan_make, cal_cte_plan_size,
+    cal_cte_smooth, cal_cte_smooth_rms, cal_cte_traps, check)
 
 ISA = {"auto": CAL_CTE_AUTO, "scalar": CAL_CTE_SCALAR, "baseline": CAL_CTE_BASELINE, "avx2": CAL_CTE_AVX2,
        "avx512": CAL_CTE_AVX512}
@@ -104,6 +104,15 @@ def inverse(const double[::1] plan, const float[:, ::1] image, const float[:, ::
         status = cal_cte_inverse(<const cal_cte_plan *>&plan[0], &image[col_first, 0], &traps[col_first, 0],
                                  col_last - col_first, n_row, &result[col_first, 0], &n_run[col_first])
     check(status)
+
+
+def gather(const float[:, :] plane, float[:, ::1] image):
+    """Copy a plane of any strides into `image`."""
+    fits(plane.shape[0] == image.shape[0] and plane.shape[1] == image.shape[1], "plane, image")
+    if image.shape[0] and image.shape[1]:
+        with nogil:
+            cal_cte_gather(&plane[0, 0], image.shape[0], image.shape[1], plane.strides[0] // 4, plane.strides[1] // 4,
+                           &image[0, 0])
 
 
 def combine(const float[:, ::1] restored, const float[:, ::1] smooth, float[:, :] sci, float[:, :] err):
