@@ -1,4 +1,4 @@
-/* cte.c -- preparing the trap model, inverting a readout, readout cosmic rays, recombination. */
+/* cte.c -- the trap model, the inverse of a readout, readout cosmic rays. */
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +14,6 @@
 /* Room for rounding in bounds. */
 #define CTE_SLACK 1e-12
 
-#define CTE_LAST_BYTES 2048
-
 static ptrdiff_t cte_stride(ptrdiff_t n_tail)
 {
     return (n_tail + 8 + 7) / 8 * 8;
@@ -26,7 +24,8 @@ int cal_cte_isa(int isa)
     int best = CAL_CTE_BASELINE;
 
 #ifdef CTE_X86
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+        __builtin_cpu_supports("popcnt"))
         best = CAL_CTE_AVX2;
     if (best == CAL_CTE_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
@@ -54,7 +53,7 @@ ptrdiff_t cal_cte_plan_size(ptrdiff_t n_level, ptrdiff_t n_tail)
 
     if (n_level < 1 || n_tail < 1 || n_level > limit || n_tail > limit)
         return CAL_BAD_SIZE;
-    return (ptrdiff_t)sizeof(cal_cte_plan) + 64 + CTE_LAST_BYTES +
+    return (ptrdiff_t)sizeof(cal_cte_plan) + 64 + (ptrdiff_t)sizeof(cte_lanes) +
            (ptrdiff_t)sizeof(double) * n_level * (2 * cte_stride(n_tail) + 3);
 }
 
@@ -62,7 +61,7 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
 {
     const ptrdiff_t n_level = model->n_level, n_tail = model->n_tail, stride = cte_stride(n_tail);
     double *memory, *charge, *amount, *growth, *release, *held;
-    int8_t *last;
+    cte_lanes *lanes;
 
     if (cal_cte_plan_size(n_level, n_tail) < 0)
         return CAL_BAD_SIZE;
@@ -75,7 +74,7 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
     charge = held + n_level * stride;
     amount = charge + n_level;
     growth = amount + n_level;
-    last = (int8_t *)(growth + n_level);
+    lanes = (cte_lanes *)(void *)(growth + n_level);
     memset(memory, 0, sizeof(double) * (size_t)(2 * n_level * stride));
 
     plan->plain = 1;
@@ -100,16 +99,18 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
         }
         growth[level] *= 1.0 + CTE_SLACK;
     }
-    if (!(model->read_noise * model->read_noise > 0.0))
+    if (!(model->read_noise * model->read_noise > 0.0) || charge[0] < 0.5 * CTE_EMPTY)
         plan->plain = 0;
-    for (int mask = 0; mask < 256; ++mask)
+    for (int mask = 0; mask < 256; ++mask) {
+        lanes->behind[mask] = (uint8_t)(~(mask ^ (mask - 1)) & 0xFF);
         for (int lane = 0; lane < 8; ++lane) {
             int before = lane - 1;
 
             while (before > 0 && !(mask >> before & 1))
                 --before;
-            last[8 * mask + lane] = (int8_t)(before > 0 ? before : 0);
+            lanes->last[mask][lane] = (int8_t)(before > 0 ? before : 0);
         }
+    }
     plan->isa = isa;
     plan->n_level = n_level;
     plan->n_tail = n_tail;
@@ -124,7 +125,7 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
     plan->release = release;
     plan->held = held;
     plan->growth = growth;
-    plan->last = last;
+    plan->lanes = lanes;
     return CAL_OK;
 }
 

@@ -92,7 +92,7 @@ static inline vec cte_capture(vec packet, unsigned now, const double *r_on, cons
 
     return ADD(packet, SUB(add, _mm256_and_pd(fill, trap)));
 }
-#define CAPTURE(p, now, r_on, h_on, r, h, trap, trapped, last) cte_capture(p, now, r_on, h_on, r, h, trap, trapped)
+#define CAPTURE(p, now, r_on, h_on, r, h, trap, trapped, lanes) cte_capture(p, now, r_on, h_on, r, h, trap, trapped)
 
 typedef __m128 fvec;
 #define FLOAD(p) _mm_loadu_ps(p)

@@ -35,10 +35,10 @@ typedef __m512d vec;
 /* Rows of one vector, some of which capture.  r, h: start of the profiles; r_on, h_on: profiles continued from the last
  * capture before the vector, whose trapped charge is *trapped.  Lanes behind a capture within the vector use that. */
 static inline vec cte_capture(vec packet, unsigned now, const double *r_on, const double *h_on, vec r, vec h, vec trap,
-                              const double *trapped, const int8_t *last)
+                              const double *trapped, const cte_lanes *lanes)
 {
-    const __mmask8 fill = (__mmask8)now, behind = (__mmask8)~(now ^ (now - 1));
-    const __m512i lane = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(last + 8 * now)));
+    const __mmask8 fill = (__mmask8)now, behind = (__mmask8)lanes->behind[now];
+    const __m512i lane = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)(const void *)lanes->last[now]));
     const __m512i age = _mm512_sub_epi64(_mm512_set_epi64(6, 5, 4, 3, 2, 1, 0, -1), lane);
     const vec held = _mm512_mask_permutexvar_pd(LOAD(h_on), behind, age, h);
     const vec release = _mm512_mask_permutexvar_pd(LOAD(r_on), behind, age, r);

@@ -22,6 +22,12 @@
 #endif
 #endif
 
+/* By mask of lanes: the last set lane before each lane, 0 if there is none; and the mask of lanes that have one. */
+typedef struct {
+    int8_t last[256][8];
+    uint8_t behind[256];
+} cte_lanes;
+
 struct cal_cte_plan {
     int isa;
     ptrdiff_t n_level, n_tail, n_transfer, n_iteration;
@@ -35,7 +41,7 @@ struct cal_cte_plan {
     const double *release;  /* [n_level][stride], zero beyond n_tail */
     const double *held;     /* [n_level][stride] */
     const double *growth;   /* [n_level] bound on what a packet can gain, per trapped charge, in non-falling density */
-    const int8_t *last;     /* [256][8] by mask and lane: the last set lane before the lane, 0 if there is none */
+    const cte_lanes *lanes;
 };
 
 /* Of one level, between blocks: the row of the last capture and what is trapped there. */

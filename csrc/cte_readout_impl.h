@@ -25,7 +25,7 @@
     {                                                                                                       \
         const ptrdiff_t ago = (g) * LANES - 1 - last, age = ago < n_tail ? ago : n_tail;                    \
                                                                                                             \
-        p##g = CAPTURE(p##g, now, release + age, held + age, r, h, LOAD(here + (g) * LANES), carried, behind); \
+        p##g = CAPTURE(p##g, now, release + age, held + age, r, h, LOAD(here + (g) * LANES), carried, lanes); \
     }
 #define KEEP(g)                                \
     {                                          \
@@ -94,10 +94,10 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
     const ptrdiff_t n_block = (column->n_row + BLOCK - 1) / BLOCK;
     const ptrdiff_t n_level = plan->n_level, n_tail = plan->n_tail;
     const double *const charge = plan->charge, *const growth = plan->growth;
-    const int8_t *const behind = plan->last;
+    const cte_lanes *const lanes = plan->lanes;
     cte_state *const state = column->state;
 
-    (void)behind;
+    (void)lanes;
     for (ptrdiff_t block = 0; block < n_block; ++block)
         NAME(range)(column, block);
 

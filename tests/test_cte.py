@@ -416,7 +416,7 @@ def test_progress_is_told_in_the_calling_thread():
 
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_an_exception_from_progress_ends_the_call(n_threads):
-    image, traps, model = make_scene(29, 200, 40), make_traps(30, 200, 40), make_model()
+    image, traps, model = make_scene(29, 200, 600), make_traps(30, 200, 600), make_model()
 
     class Enough(Exception):
         pass

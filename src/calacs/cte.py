@@ -56,7 +56,7 @@ MIN_READ_NOISE = 0.1
 
 _BATCH = 8  # smoothing iterations in one sweep over the image
 _SMOOTH_COLUMNS = 512  # columns of one smoothing task
-_COLUMNS = 16  # columns of one readout task; small, so that a cancelled call ends soon
+_TASK = 1_200_000  # rows of all sub-steps of one readout task; small, so that a cancelled call ends soon
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -456,10 +456,25 @@ def _prepare(
     return pixels, density, plan
 
 
-def _advance(progress: Progress | None, stage: str, n_col: int) -> Callable[[int], None]:
-    if progress is None:
-        return lambda done: None
-    return lambda done: progress(stage, min(done * _COLUMNS, n_col), n_col)
+def _by_columns(
+    kernel: Callable[[int, int], None],
+    shape: tuple[int, ...],
+    n_step: int,
+    n_threads: int,
+    stage: str,
+    progress: Progress | None,
+) -> None:
+    """Run a kernel on ranges of columns, each column taking `n_step` sub-steps."""
+    n_col, n_row = shape
+    if n_col == 0 or n_row == 0:
+        return
+    width = min(max(_TASK // (n_step * n_row), 1), 64)
+
+    def advance(done: int) -> None:
+        if progress is not None:
+            progress(stage, min(done * width, n_col), n_col)
+
+    _run(_column_tasks(n_col, width), kernel, n_threads, advance)
 
 
 def forward(
@@ -501,13 +516,14 @@ def forward(
     n_threads = _threads(n_threads)
     pixels, density, plan = _prepare(image, traps, model, 1.0, isa)
     result: FloatImage = np.empty_like(pixels)
-    if pixels.size:
-        _run(
-            _column_tasks(len(pixels), _COLUMNS),
-            lambda first, last: _core.forward(plan, pixels, density, first, last, result),
-            n_threads,
-            _advance(progress, "forward", len(pixels)),
-        )
+    _by_columns(
+        lambda first, last: _core.forward(plan, pixels, density, first, last, result),
+        pixels.shape,
+        model.n_transfer,
+        n_threads,
+        "forward",
+        progress,
+    )
     return result
 
 
@@ -562,13 +578,14 @@ def inverse(
     pixels, density, plan = _prepare(image, traps, model, float(read_noise), isa)
     result: FloatImage = np.empty_like(pixels)
     n_run = np.zeros(len(pixels), np.int32)
-    if pixels.size:
-        _run(
-            _column_tasks(len(pixels), _COLUMNS),
-            lambda first, last: _core.inverse(plan, pixels, density, first, last, result, n_run),
-            n_threads,
-            _advance(progress, "inverse", len(pixels)),
-        )
+    _by_columns(
+        lambda first, last: _core.inverse(plan, pixels, density, first, last, result, n_run),
+        pixels.shape,
+        model.n_transfer * max(model.n_iteration, 1),
+        n_threads,
+        "inverse",
+        progress,
+    )
     return Restored(result, n_run)
 
 
