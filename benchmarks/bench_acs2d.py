@@ -1,6 +1,6 @@
 """acs2d on a WFC full frame, in process and as a command, beside the official program.
 
-    python benchmarks/bench_acs2d.py [--official DIR]
+python benchmarks/bench_acs2d.py [--official DIR]
 """
 
 from __future__ import annotations

@@ -137,6 +137,17 @@ def test_records_and_progress(pair):
     assert got.records[-1].references == {"CRREJTAB": "jref$small_crr.fits row 2"}
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_interruption_ends_the_work(folder, n_threads):
+    exposures = [small.exposure(seed, chips=(2, 1), detector="WFC") for seed in range(2)]
+
+    def interrupt(text):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        acsrej.combine(exposures, n_threads=n_threads, progress=interrupt)
+
+
 def test_threads_change_nothing(folder):
     exposures = [small.exposure(seed, chips=(2, 1), detector="WFC") for seed in range(3)]
     want = acsrej.combine(exposures)

@@ -663,6 +663,8 @@ def _record(plan: Plan, results: Sequence[crrej.Combination], rate: float, secon
         "rej_rate": rate,
         **{key.lower(): float(v) if isinstance(v, np.float32) else v for key, v in plan.texts.items()},
     }
+    for keyword, value in plan.texts.items():
+        log.debug("%-8s %s", keyword, value)
     for index, result in enumerate(results):
         for source, extver, sky in zip(plan.sources, plan.chosen[index], result.sky, strict=True):
             log.debug("sky of '%s[sci,%d]' is %0.3f electrons", source.name, extver, sky)
