@@ -617,3 +617,67 @@ def test_a_truncated_table(tmp_path):
     path.write_bytes(path.read_bytes()[: 4 * BLOCK])
     with pytest.raises(FileNotReadable, match=r"t\.fits"):
         fits.read_table(path)
+
+
+def test_every_type_of_column(tmp_path):
+    arrays = np.empty(3, object)
+    arrays[:] = [np.arange(2.0), np.array([]), np.arange(5.0)]
+    path = table(
+        tmp_path / "t.fits",
+        TEXT=("6A", ["one", "", "three "]),
+        LOGICAL=("L", [True, False, True]),
+        BYTE=("B", [1, 2, 255]),
+        LONG=("K", [1, -2, 2**40]),
+        DOUBLE=("D", [0.1, np.nan, -1e300]),
+        FIXED=("2E", np.arange(6, dtype=np.float32).reshape(3, 2)),
+        ARRAYS=("PD()", arrays),
+        LARGE=("QJ()", np.array([[1, 2], [3, 4], [5, 6]])),
+    )
+    got = fits.read_table(path)
+    with astropy_fits.open(path) as hdus:
+        for name in got.columns:
+            want = hdus[1].data.field(name)
+            for row in range(3):
+                if name != "TEXT":
+                    assert np.array_equal(got[name][row], want[row], equal_nan=name == "DOUBLE"), name
+                    assert np.array_equal(got.cell(name, row), want[row], equal_nan=name == "DOUBLE"), name
+    assert [got.text("TEXT", row) for row in range(3)] == ["one", "INDEF", "three"]
+    assert all(got[name].dtype.isnative for name in ("LONG", "DOUBLE", "FIXED"))
+
+
+@pytest.mark.parametrize("form", ["11X", "M"])
+def test_rare_columns(tmp_path, form):
+    values = np.zeros((2, 11), bool) if form == "11X" else np.array([1 + 2j, 3])
+    got = fits.read_table(table(tmp_path / "t.fits", A=("J", [1, 2]), RARE=(form, values)))
+    assert got["A"].tolist() == [1, 2]
+    assert np.array_equal(got["RARE"], values)
+
+
+def test_scaled_columns(tmp_path):
+    cards = [files.card("TSCAL1", 0.5), files.card("TZERO1", 1.0)]
+    hdus = [files.primary_hdu([]), files.table_hdu([files.Column("A", "I", [1, 3])], cards)]
+    assert fits.read_table(files.write(tmp_path / "t.fits", hdus))["A"].tolist() == [1.5, 2.5]
+
+
+def test_tables_by_name(tmp_path):
+    hdus = [astropy_fits.PrimaryHDU()]
+    for number, name in enumerate(("FIRST", "SECOND", "SECOND")):
+        hdus.append(astropy_fits.BinTableHDU.from_columns([astropy_fits.Column("A", "I", array=[number])], name=name))
+    path = tmp_path / "t.fits"
+    astropy_fits.HDUList(hdus).writeto(path)
+    assert fits.read_table(path, "SECOND")["A"].tolist() == [1]
+    assert [one["A"][0] for one in fits.read_tables(path, [3, "FIRST"])] == [2, 0]
+    with pytest.raises(TableError, match="THIRD"):
+        fits.read_table(path, "THIRD")
+
+
+def test_a_damaged_cell(tmp_path):
+    arrays = np.empty(1, object)
+    arrays[0] = np.arange(3.0)
+    path = table(tmp_path / "t.fits", A=("PD()", arrays))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"END     ", BLOCK) // BLOCK * BLOCK + BLOCK
+    data[at : at + 8] = (3).to_bytes(4, "big") + (10**6).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(TableError, match=r"t\.fits: row 1, column A"):
+        fits.read_table(path).cell("A", 0)
