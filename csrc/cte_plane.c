@@ -8,17 +8,24 @@
 int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step, ptrdiff_t row_step,
                    float *image)
 {
+    float tile[TILE_ROW][TILE_COL];
+
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
     for (ptrdiff_t col = 0; col < n_col; col += TILE_COL) {
-        const ptrdiff_t col_last = col + TILE_COL < n_col ? col + TILE_COL : n_col;
+        const ptrdiff_t n = n_col - col < TILE_COL ? n_col - col : TILE_COL;
 
         for (ptrdiff_t row = 0; row < n_row; row += TILE_ROW) {
-            const ptrdiff_t row_last = row + TILE_ROW < n_row ? row + TILE_ROW : n_row;
+            const ptrdiff_t m = n_row - row < TILE_ROW ? n_row - row : TILE_ROW;
+            const float *const from = plane + col * col_step + row * row_step;
+            float *const to = image + col * n_row + row;
 
-            for (ptrdiff_t u = col; u < col_last; ++u)
-                for (ptrdiff_t v = row; v < row_last; ++v)
-                    image[u * n_row + v] = plane[u * col_step + v * row_step];
+            for (ptrdiff_t v = 0; v < m; ++v)
+                for (ptrdiff_t u = 0; u < n; ++u)
+                    tile[v][u] = from[u * col_step + v * row_step];
+            for (ptrdiff_t u = 0; u < n; ++u)
+                for (ptrdiff_t v = 0; v < m; ++v)
+                    to[u * n_row + v] = tile[v][u];
         }
     }
     return CAL_OK;
