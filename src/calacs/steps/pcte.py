@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calacs import cte, ctetab
+from calacs._core import cte as core
 from calacs.ctetab import CteTable, TrapSet
 from calacs.errors import HeaderProblem, InvalidValue, TableError, Unsupported
 from calacs.exposure import ImSet
@@ -216,7 +217,8 @@ def _correct_direction(
 ) -> cte.Correction:
     """One pass; arrays are made late and dropped early, since several amplifiers may be at work."""
     sci, err = (area.view(plane, one.direction) for plane in (imset.sci, imset.err))
-    pixels = np.ascontiguousarray(sci)
+    pixels = np.empty(sci.shape, np.float32)
+    core.gather(sci, pixels)
     smoothed = (
         cte.Smoothed(pixels, 0, 0.0)
         if simulate
