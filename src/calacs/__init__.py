@@ -11,10 +11,11 @@ Modules are imported when they are first used, so that ``import calacs`` costs n
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 from calacs._version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MODULES = frozenset(
     "acsccd acscte acscteforwardmodel acs2d acsrej acssum calacs cte dq errors exposure fits sim".split()
@@ -25,6 +26,8 @@ __all__ = ["CalacsError", "CalacsWarning", "Exposure", "ImSet", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
     if name in _MODULES:
         return importlib.import_module(f"calacs.{name}")
     if name in _NAMES:

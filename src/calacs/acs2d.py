@@ -16,7 +16,8 @@ from typing import Any
 
 from calacs import fits, reftables
 from calacs.acsccd import write_ccd_keywords
-from calacs.door import FileDoor, expand_input
+from calacs.combining import append_trailers
+from calacs.door import FileDoor, expand_exposures, expand_input
 from calacs.dq import serious_bits
 from calacs.errors import NothingToDo, StepNotDone
 from calacs.exposure import Exposure, ImSet
@@ -103,7 +104,7 @@ def acs2d(
         `output` has not as many names as `input`.
     """
     door = FileDoor("acs2d", exec_path, time_stamps, verbose, quiet, exe_args)
-    sources = expand_input(input)
+    sources = expand_exposures(input, "acs2d")
     targets = [acs2d_output(source) for source in sources] if output is None else expand_input(output)
     if len(targets) != len(sources):
         raise ValueError(f"output: {len(targets)} names for {len(sources)} inputs; give one for each")
@@ -115,7 +116,14 @@ def acs2d(
 
 
 def _calibrate_file(target: Path, source: Path, door: FileDoor) -> Path:
-    with door.trailer(acs2d_trailer(target)), banner("acs2d", ("Input", source), ("Output", target)):
+    trailer, earlier = acs2d_trailer(target), acs2d_trailer(source)
+    if earlier != trailer:
+        append_trailers([earlier], trailer)
+    # What an earlier run said about a raw exposure is replaced, as officially.
+    with (
+        door.trailer(trailer, revise="_raw" in source.name),
+        banner("acs2d", ("Input", source), ("Output", target)),
+    ):
         fits.refuse_existing(target, clobber=door.clobber)
         exposure = fits.read_exposure(source)
         job = prepare(exposure, Overrides(), n_threads=door.n_threads)

@@ -9,7 +9,7 @@ The kernels are in `calacs.cte`, the step is in `calacs.steps.pcte`, the table i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -89,26 +89,10 @@ def run_files(
     exe_args: Sequence[str] | None,
 ) -> list[Path]:
     """The file door of the correction and of the forward model."""
-    task, pctetab, others = _own_options(task, exe_args)
-    door = FileDoor("acscte", *options, others, n_threads=1 if single_core else 0)
-    return door.map(input, lambda path, door: _calibrate_file(task, path, pctetab, door))
-
-
-def _own_options(task: str, exe_args: Sequence[str] | None) -> tuple[str, str | None, list[str]]:
-    """Task, table, and options left over."""
-    pctetab, others = None, []
-    words: Iterator[str] = iter(exe_args or ())
-    for word in words:
-        if word == "--forwardModelOnly":
-            task = "acscteforwardmodel"
-        elif word in ("--pctetab", "--ctegen"):
-            value = next(words, "")
-            if not value:
-                raise ValueError(f"exe_args: {word} needs a value")
-            pctetab = value if word == "--pctetab" else pctetab
-        else:
-            others.append(word)
-    return task, pctetab, others
+    door = FileDoor(task, *options, exe_args, single_core)
+    if door.options.forward_model:
+        task = "acscteforwardmodel"
+    return door.map(input, lambda path, door: _calibrate_file(task, path, door.options.pctetab, door))
 
 
 def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) -> Path | None:

@@ -14,7 +14,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -231,6 +231,7 @@ def acsrej(
         raise ValueError(f"initgues = {initgues!r} is invalid; it must be 'med' or 'min'")
     if skysub and skysub not in ("none", "mode"):
         raise ValueError(f"skysub = {skysub!r} is invalid; it must be 'none' or 'mode'")
+    door = FileDoor("acsrej", exec_path, time_stamps, verbose, False, exe_args)
     given = Given(
         crrejtab=crrejtab or None,
         shadcorr=shadcorr,
@@ -243,7 +244,8 @@ def acsrej(
         crthresh=crthresh,
         badinpdq=badinpdq,
     )
-    door = FileDoor("acsrej", exec_path, time_stamps, verbose, False, exe_args)
+    # As on a command line, what comes later counts.
+    given = replace(given, **door.options.parameters)
     return combine_files(expand_exposures(input), Path(output), given, door)
 
 

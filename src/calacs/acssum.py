@@ -98,7 +98,7 @@ def acssum(
         The exposures cannot be summed; nothing was written.
     """
     door = FileDoor("acssum", exec_path, time_stamps, verbose, quiet, exe_args)
-    return combine_files(expand_exposures(input), _output(input, output), door)
+    return combine_files(expand_exposures(input, "acssum"), _output(input, output), door)
 
 
 def _output(source: Any, output: str | os.PathLike[str]) -> Path:

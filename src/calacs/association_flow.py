@@ -317,7 +317,7 @@ class Run:
         with self._shelf(planned) as shelf:
             names: list[list[str]] = []
             for one in planned.members:
-                with _named(one.member), self._trailer(one.member.name), banner("acsccd", ("Input", one.path)):
+                with _named(one.member), self._trailer(one.member.name):
                     exposure = self._read(one)
                     names.append([])
                     for name, calibrated in self._bench(exposure, planned).level(exposure, one.flow):
@@ -327,14 +327,14 @@ class Run:
                 for i, suffix in enumerate(self._combinations(planned)):
                     self._combine(planned, shelf, [own[i] for own in names], suffix)
             for one, own in zip(planned.members, names, strict=True):
-                with _named(one.member), self._trailer(one.member.name), banner("acs2d", ("Input", one.path)):
+                with _named(one.member), self._trailer(one.member.name):
                     for name, suffix in zip(own, ("_flt", "_flc"), strict=False):
                         exposure = shelf.take(name)
                         if self.keep_temporaries:
                             self._deliver(exposure, name)
                         product = f"{one.member.name}{suffix}.fits"
                         bench = self._bench(exposure, planned)
-                        bench.image(exposure, one.flow, product, cte_corrected=suffix == "_flc")
+                        bench.image(exposure, one.flow, name, product, cte_corrected=suffix == "_flc")
                         self._deliver(exposure, product)
 
     def _combine(self, planned: PlannedPosition, shelf: Shelf, names: list[str], suffix: str) -> None:
@@ -343,37 +343,42 @@ class Run:
         members = [self.folder / name for name in names]
         suffixes = ("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")
         trailer = None if self.in_memory else join_trailers(members, self.folder / output, suffixes)
-        with self.door.trailer(trailer), banner("acsrej", *(("Input", path) for path in members)):
-            sources = [shelf.source(name) for name in names]
-            first = planned.members[0].plan
-            plan = acsrej.prepare(sources, self._rejection(planned), refs=self._references(first.exposure, planned))
-            product = acsrej.execute(
-                plan, output, mtype=planned.mtype, n_threads=self.door.n_threads, progress=self.progress
-            )
-            if plan.crmask:
-                (acsrej.flag_inputs if shelf.in_memory else acsrej.flag_files)(plan)
-            if suffix == "_crj":
-                self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
+        with self.door.trailer(trailer):
+            files = [("Input", Path(name)) for name in names]
+            with banner("acsrej", *files, ("Output", Path(output))):
+                log.info("CRCORR   PERFORM")
+                sources = [shelf.source(name) for name in names]
+                first = planned.members[0].plan
+                plan = acsrej.prepare(sources, self._rejection(planned), refs=self._references(first.exposure, planned))
+                product = acsrej.execute(
+                    plan, output, mtype=planned.mtype, n_threads=self.door.n_threads, progress=self.progress
+                )
+                if plan.crmask:
+                    (acsrej.flag_inputs if shelf.in_memory else acsrej.flag_files)(plan)
+                if suffix == "_crj":
+                    self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
+                log.info("CRCORR   COMPLETE")
             if self.keep_temporaries:
                 self._deliver(product, output)
             flow = planned.members[0].flow
             name = planned.product(suffix)
-            self._bench(product, planned).image(product, flow, name, cte_corrected=suffix == "_crc")
+            self._bench(product, planned).image(product, flow, output, name, cte_corrected=suffix == "_crc")
             self._deliver(product, name)
 
     def _calibrate_sbc(self, planned: PlannedPosition) -> None:
         summands = []
         for one in planned.members:
-            with _named(one.member), self._trailer(one.member.name), banner("acs2d", ("Input", one.path)):
+            with _named(one.member), self._trailer(one.member.name, revise=True):
                 exposure = self._read(one)
                 product = f"{one.member.name}_flt.fits"
-                self._bench(exposure, planned).image(exposure, one.flow, product, cte_corrected=False)
+                self._bench(exposure, planned).image(exposure, one.flow, one.path.name, product, cte_corrected=False)
                 summands.append(self._deliver(exposure, product))
         if planned.combines and self.table.kind == "RPT":
             output = planned.product("_sfl")
             files = [path for path in summands if isinstance(path, Path)]
             trailer = join_trailers(files, self.folder / output, (("_flt",), ("_sfl",))) if files else None
-            with self.door.trailer(trailer), banner("acssum", *(("Input", path) for path in files)):
+            names = [("Input", Path(path.name)) for path in files]
+            with self.door.trailer(trailer), banner("acssum", *names, ("Output", Path(output))):
                 plan = acssum.prepare(summands)
                 self._deliver(acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads), output)
                 self._merge_support(files, output, planned.mtype)
@@ -383,8 +388,8 @@ class Run:
         if not self.in_memory:
             spt.merge(inputs, self.folder / output, mtype, clobber=self.door.clobber)
 
-    def _trailer(self, name: str) -> AbstractContextManager[object]:
-        return self.door.trailer(None if self.in_memory else self.folder / f"{name}.tra")
+    def _trailer(self, name: str, *, revise: bool = False) -> AbstractContextManager[object]:
+        return self.door.trailer(None if self.in_memory else self.folder / f"{name}.tra", revise=revise)
 
     def _finish(self, positions: list[PlannedPosition]) -> None:
         """Trailer of the association, support file of the dithered product, and the products' marks in the table."""
@@ -398,12 +403,14 @@ class Run:
             present = [one.position.product for one in positions if one.combines and one.position.product]
             product = self.table.dither_product
             if product is not None:
-                log.info("ACSDTH: the dithered product %s is made by DrizzlePac, not here.", product.name)
-                self._merge_support(made, f"{product.name}_dth.fits", "PROD-DTH")
+                with banner("acsdth"):
+                    log.info("The dithered product %s is made by DrizzlePac, not here.", product.name)
+                    self._merge_support(made, f"{product.name}_dth.fits", "PROD-DTH")
                 # PARITY: it counts as present although another program makes it.
                 present.append(product)
+            else:
+                log.debug("No DTH product name specified. No product created.")
             association.mark_present(self.table.path, present)
-            log.info("CALACS completion for %s", self.table.path.name)
 
 
 @contextlib.contextmanager
@@ -426,7 +433,7 @@ def process(
     CalacsError
         The table, the exposures and earlier products are left as they were.
     """
-    with banner("calacs", ("Input", path)):
+    with door.trailer(None), banner("calacs", ("Input", path)):
         table = _read(path, door)
         made = Run(table, door, given, keep_temporaries, progress, folder=path.parent).calibrate()
     return [product for product in made.values() if isinstance(product, Path)]
@@ -440,13 +447,27 @@ def run(path: Path, given: Overrides, *, n_threads: int, progress: Progress | No
 
 
 def _read(path: Path, door: FileDoor) -> Association:
+    log.info("LoadAsn:  Processing FULL Association")
     table = association.read(path)
+    _summarize(table)
     for member in table.absent:
         log.warning('Member "%s" is not present', member.name)
     for member in table.ignored:
         kind = member.mtype.upper()
         door.warn(f"{path.name}: row {member.row + 1}, {member.name} ({kind}), belongs to no position: left out")
     return table
+
+
+def _summarize(table: Association) -> None:
+    n_member = sum(len(position.members) for position in table.positions)
+    n_product = 1 if table.dither_product else 0
+    text = "NUMBER of MEMBERS in TABLE: %d  PRODUCTS: %d  SUB-PRODUCTS: %d"
+    log.debug(text, n_member, n_product, len(table.positions))
+    for position in table.positions:
+        if position.product is not None:
+            log.debug("Sub-product %d: %s", position.number, position.product.name)
+        for member in position.members:
+            log.debug("Exposure %s (%s)", member.name, member.mtype.upper())
 
 
 def raw_files(path: Path) -> list[Path]:

@@ -18,8 +18,9 @@ from calacs.door import FileDoor
 from calacs.errors import FileNotReadable
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Plan, Progress, calibrate, plan_exposure, refuse_existing
-from calacs.log import banner
+from calacs.log import banner, log
 from calacs.names import with_suffix
+from calacs.observation import Observation
 from calacs.overrides import Overrides
 from calacs.refs import References
 
@@ -150,10 +151,9 @@ def calacs(
     CalacsError
         Nothing half-written is left; products that were finished before the failure stay.
     """
-    door = FileDoor("calacs", exec_path, time_stamps, verbose or debug, quiet, exe_args)
-    if single_core:
-        door.n_threads = 1
-    return process(Path(input_file), door, keep_temporaries=temp_files)
+    door = FileDoor("calacs", exec_path, time_stamps, verbose or debug, quiet, exe_args, single_core)
+    given = {"pctetab": door.options.pctetab}
+    return process(Path(input_file), door, keep_temporaries=temp_files or door.options.temp_files, overrides=given)
 
 
 def process(
@@ -165,17 +165,35 @@ def process(
     overrides: dict[str, Any] | None = None,
 ) -> list[Path]:
     """Calibrate a file and write its products beside it."""
-    if not path.exists():
-        raise FileNotReadable(f"{path}: no such file; check the name and the folder")
+    path = find_input(path)
     if _is_association(path):
         given = Overrides.of(overrides or {})
         return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
     products: list[Path] = []
-    with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")), banner("calacs", ("Input", path)):
+    with door.trailer(None), banner("calacs", ("Input", path)):
+        log.info("LoadAsn:  Processing SINGLE exposure")
         exposure = fits.read_exposure(path)
         bench = _bench(exposure, Overrides.of(overrides or {}), door.n_threads, progress)
         refuse_existing(exposure, path.parent, temporaries=keep_temporaries, clobber=door.clobber)
-        for name, one in calibrate(exposure, bench):
-            if keep_temporaries or not name.endswith("_tmp.fits"):
-                products.append(fits.write_exposure(one, path.with_name(name), clobber=door.clobber))
+        is_ccd = Observation.of(exposure.primary).is_ccd
+        with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra"), revise=not is_ccd):
+            for name, one in calibrate(exposure, bench):
+                if keep_temporaries or not name.endswith("_tmp.fits"):
+                    products.append(fits.write_exposure(one, path.with_name(name), clobber=door.clobber))
     return products
+
+
+def find_input(path: Path) -> Path:
+    """Complete the name of an input: without extension, or the root name of an association or exposure.
+
+    Raises
+    ------
+    FileNotReadable
+        There is no such file.
+    """
+    name = path.name
+    names = [name] if ".fit" in name.lower() else [name, f"{name}.fits", f"{name}_asn.fits", f"{name}_raw.fits"]
+    for one in names:
+        if path.with_name(one).is_file():
+            return path.with_name(one)
+    raise FileNotReadable(f"{path}: no such file; check the name and the folder")

@@ -1,4 +1,4 @@
-"""The command line: ``calacs run``, ``check``, ``info`` and ``demo``."""
+"""The command line: ``calacs run``, ``check``, ``info``, ``demo`` and ``executables``."""
 
 from __future__ import annotations
 
@@ -68,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--seed", type=int, default=1, help="seed of the simulation (default: %(default)s)")
     demo.set_defaults(command=_demo)
+
+    programs = commands.add_parser(
+        "executables", help="write calacs.e, acsccd.e ... for those who call the official ones"
+    )
+    programs.add_argument("folder", metavar="DIR", help="where to put them; made if necessary")
+    programs.set_defaults(command=_executables)
     return parser
 
 
@@ -202,3 +208,16 @@ def _demo(options: argparse.Namespace) -> int:
         return int(run_demo(Path(options.folder), n_threads=options.threads, seed=options.seed))
     except CalacsError as error:
         return _fail(error)
+
+
+def _executables(options: argparse.Namespace) -> int:
+    from calacs.errors import CalacsError
+    from calacs.executables import write_launchers
+
+    try:
+        made = write_launchers(options.folder)
+    except CalacsError as error:
+        return _fail(error)
+    folder = Path(options.folder).resolve()
+    print(f"{', '.join(path.name for path in made)}\nin {folder}; to use them: export PATH={folder}:$PATH")
+    return 0

@@ -15,6 +15,7 @@ from calacs import fits
 from calacs.errors import ChipNotFound, FileNotReadable
 from calacs.exposure import PLANES, Exposure
 from calacs.header import Header
+from calacs.log import report_unwritten
 from calacs.names import with_suffix
 from calacs.steps.crrej import Arrays, Rows
 
@@ -204,8 +205,16 @@ def join_trailers(inputs: Sequence[Path], output: Path, suffixes: tuple[Sequence
 
     target = name(output, suffixes[1])
     trailers = [name(path, suffixes[0]) for path in inputs]
-    texts = [path.read_text(errors="replace") for path in trailers if path != target and path.is_file()]
-    if texts and output.parent.is_dir() and os.access(output.parent, os.W_OK):
-        with open(target, "a", encoding="utf-8") as file:
-            file.writelines(texts)
+    append_trailers(trailers, target)
     return target
+
+
+def append_trailers(trailers: Sequence[Path], target: Path) -> None:
+    """Append trailers to another one; a failure to do so is only reported."""
+    try:
+        texts = [path.read_bytes() for path in trailers if path != target and path.is_file()]
+        if texts and target.parent.is_dir():
+            with open(target, "ab") as file:
+                file.writelines(texts)
+    except OSError as error:
+        report_unwritten(target, error)

@@ -7,13 +7,14 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from calacs import association, log
 from calacs.errors import AssociationError, CalacsWarning, FileNotReadable
 from calacs.names import expand
+from calacs.options import Options, parse_exe_args
 from calacs.parallel import available_cpus
 
 
@@ -62,41 +63,53 @@ def _lines(name: str) -> list[str]:
 
 
 EXPOSURE_SUFFIXES = ("_flt", "_flc", "_blv_tmp", "_blc_tmp")
+TASK_SUFFIXES = {
+    "acsccd": ("_raw",),
+    "acscte": ("_blv_tmp",),
+    "acscteforwardmodel": ("_blv_tmp", "_blc_tmp", "_flc", "_flt"),
+    "acs2d": ("_blv_tmp", "_blc_tmp", "_raw"),
+    "acsrej": EXPOSURE_SUFFIXES,
+    "acssum": EXPOSURE_SUFFIXES,
+}
+"""Suffixes of files that an association table given to a task stands for; the first that exists is taken."""
 
 
-def expand_exposures(source: Any, suffixes: Sequence[str] = EXPOSURE_SUFFIXES) -> list[Path]:
-    """Turn the input of a task that combines exposures into file names.
+def expand_exposures(source: Any, task: str = "acsrej") -> list[Path]:
+    """Turn the input of a task into file names of exposures.
 
     Parameters
     ----------
     source : str, path-like or iterable of them
-        As of `expand_input`; an association table (``x_asn.fits``) stands for its exposures.
-    suffixes : sequence of str
-        Suffixes of files that an exposure of an association may have; the first that exists is taken.
+        As of `expand_input`; an association table (``x_asn.fits``) stands for its exposures that are present.  Their
+        files lie beside the table or in the current folder.
+    task : str
+        The task, which decides which file of an exposure is meant (`TASK_SUFFIXES`).  Those that combine exposures take
+        tables of one position only.
 
     Raises
     ------
     FileNotReadable
-        There is no file of a member, beside the table.
+        There is no file of a member.
     AssociationError
         The table contradicts itself, or its exposures belong to several products.
     """
     paths = []
     for path in expand_input(source):
-        paths += _members(path, suffixes) if path.stem.endswith(("_asn", "_asc")) else [path]
+        paths += _members(path, task) if path.stem.endswith(("_asn", "_asc")) else [path]
     return paths
 
 
-def _members(path: Path, suffixes: Sequence[str]) -> list[Path]:
+def _members(path: Path, task: str) -> list[Path]:
     table = association.read(path)
-    if len(table.positions) > 1:
+    if task in ("acsrej", "acssum") and len(table.positions) > 1:
         raise AssociationError(
             f"{path}: the exposures belong to {len(table.positions)} positions of a dither pattern; give those of one position"
         )
     found = []
-    for member in table.positions[0].members:
-        names = [path.with_name(f"{member.name}{suffix}.fits") for suffix in suffixes]
-        existing = next((name for name in names if name.exists()), None)
+    for member in (member for position in table.positions for member in position.members):
+        names = [path.with_name(f"{member.name}{suffix}.fits") for suffix in TASK_SUFFIXES[task]]
+        here = [Path(name.name) for name in names]
+        existing = next((name for name in names if name.exists()), next((name for name in here if name.exists()), None))
         if existing is None:
             wanted = ", ".join(map(str, names))
             raise FileNotReadable(f"{path}: the member {member.name} has no file; one of {wanted} is needed")
@@ -117,11 +130,15 @@ class FileDoor:
     time_stamps, verbose, quiet : bool
         Time of each message, more messages, none on standard output.
     exe_args : sequence of str
-        Options of the official program; ``--nthreads N`` and ``-1`` mean something here.
+        Options of the official program (`calacs.options.parse_exe_args`).
+    single_core : bool
+        Whether one thread is used, whatever else is said.
     clobber : bool
         Whether existing products are replaced.
     n_threads : int
         Threads to use; 0 stands for all processors.
+    options : Options
+        The options that `exe_args` asks for.
     """
 
     task: str
@@ -130,38 +147,30 @@ class FileDoor:
     verbose: bool = False
     quiet: bool = False
     exe_args: Sequence[str] | None = None
+    single_core: bool = False
     clobber: bool = False
     n_threads: int = 0
+    options: Options = field(init=False)
 
     def __post_init__(self) -> None:
-        words = iter(self.exe_args or ())
-        for word in words:
-            if word.lower() == "--nthreads":
-                self.n_threads = _number_of_threads(next(words, ""))
-            elif word == "-1":
-                self.n_threads = 1
-            elif word in ("-t", "-v", "-q"):
-                setattr(self, {"-t": "time_stamps", "-v": "verbose", "-q": "quiet"}[word], True)
-            else:
-                raise ValueError(f"exe_args: {word!r} means nothing to {self.task}; use --nthreads N, -1, -t, -v or -q")
-        self.n_threads = self.n_threads or available_cpus()
+        self.options = options = parse_exe_args(self.task, self.exe_args)
+        self.time_stamps |= options.time_stamps
+        self.verbose |= options.verbose or options.debug
+        self.quiet |= options.quiet
+        if self.single_core or options.single_core:
+            self.n_threads = 1
+        self.n_threads = self.n_threads or options.n_threads or available_cpus()
 
     def warn(self, text: str) -> None:
         """Warn the user."""
+        log.log.warning("%s", text)
         warnings.warn(text, CalacsWarning, stacklevel=3)
 
     def map(self, source: Any, calibrate: Callable[[Path, FileDoor], Path | None]) -> list[Path]:
         """Calibrate every input file; return the products."""
-        products = (calibrate(path, self) for path in expand_input(source))
+        products = (calibrate(path, self) for path in expand_exposures(source, self.task))
         return [product for product in products if product is not None]
 
-    def trailer(self, path: Path | None) -> AbstractContextManager[log.TrailerHandler]:
+    def trailer(self, path: Path | None, *, revise: bool = False) -> AbstractContextManager[log.TrailerHandler]:
         """Show the messages of a block and keep them in a trailer file."""
-        return log.trailer(path, quiet=self.quiet, verbose=self.verbose, time_stamps=self.time_stamps)
-
-
-def _number_of_threads(text: str) -> int:
-    try:
-        return max(int(text), 1)
-    except ValueError:
-        raise ValueError(f"exe_args: --nthreads needs a whole number, not {text!r}") from None
+        return log.trailer(path, quiet=self.quiet, verbose=self.verbose, time_stamps=self.time_stamps, revise=revise)

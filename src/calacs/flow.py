@@ -18,6 +18,7 @@ from typing import Any
 from calacs import acs2d, acsccd, acscte, fits
 from calacs.errors import NothingToDo
 from calacs.exposure import Exposure
+from calacs.log import banner
 from calacs.names import filename_keyword, with_suffix
 from calacs.observation import Observation
 from calacs.overrides import Overrides
@@ -175,30 +176,33 @@ class Bench:
         """
         name = product_name(exposure, "_blv_tmp")
         if flow.ccd:
-            job = acsccd.prepare(exposure, self.given, n_threads=self.n_threads, refs=self.refs)
-            acsccd.finish(job, name, self.progress)
+            with banner("acsccd", ("Input", Path(exposure.name)), ("Output", Path(name))):
+                job = acsccd.prepare(exposure, self.given, n_threads=self.n_threads, refs=self.refs)
+                acsccd.finish(job, name, self.progress)
         else:
             exposure.primary.set("FILENAME", filename_keyword(name), "name of file")
         corrected = exposure.copy() if flow.cte else None
         yield name, exposure
         if corrected is not None:
-            name = product_name(corrected, "_blc_tmp")
-            job = acscte.prepare(corrected, self.given, n_threads=self.n_threads, refs=self.refs)
-            acscte.finish(job, name, self.progress)
+            source, name = Path(name), product_name(corrected, "_blc_tmp")
+            with banner("acscte", ("Input", source), ("Output", Path(name))):
+                job = acscte.prepare(corrected, self.given, n_threads=self.n_threads, refs=self.refs)
+                acscte.finish(job, name, self.progress)
             yield name, corrected
 
-    def image(self, exposure: Exposure, flow: Flow, name: str, *, cte_corrected: bool) -> Exposure:
-        """Second half: dark, flat, photometry; the exposure is changed in place."""
+    def image(self, exposure: Exposure, flow: Flow, source: str, name: str, *, cte_corrected: bool) -> Exposure:
+        """Second half: dark, flat, photometry; the exposure, which is called `source`, is changed in place."""
         if flow.image:
-            job = acs2d.prepare(
-                exposure,
-                self.given,
-                n_threads=self.n_threads,
-                refs=self.refs,
-                cte_corrected=cte_corrected,
-                expscorr=flow.expscorr,
-            )
-            acs2d.finish(job, name, self.progress)
+            with banner("acs2d", ("Input", Path(source)), ("Output", Path(name))):
+                job = acs2d.prepare(
+                    exposure,
+                    self.given,
+                    n_threads=self.n_threads,
+                    refs=self.refs,
+                    cte_corrected=cte_corrected,
+                    expscorr=flow.expscorr,
+                )
+                acs2d.finish(job, name, self.progress)
         else:
             exposure.primary.set("FILENAME", filename_keyword(name), "name of file")
         self.given.add_history(exposure)
@@ -222,15 +226,16 @@ def calibrate(exposure: Exposure, bench: Bench) -> Iterator[tuple[str, Exposure]
     """
     flow = Flow.of(exposure)
     calibrated: list[tuple[str, Exposure]] = []
+    raw = exposure.name
     if Observation.of(exposure.primary).is_ccd:
         for name, one in bench.level(exposure, flow):
             yield name, one
-            calibrated.append((("_flt", "_flc")[len(calibrated)], one))
+            calibrated.append((name, one))
     else:
-        calibrated.append(("_flt", exposure))
-    for suffix, one in calibrated:
+        calibrated.append((raw, exposure))
+    for (source, one), suffix in zip(calibrated, ("_flt", "_flc"), strict=False):
         name = product_name(exposure, suffix)
-        yield name, bench.image(one, flow, name, cte_corrected=suffix == "_flc")
+        yield name, bench.image(one, flow, source, name, cte_corrected=suffix == "_flc")
 
 
 def shared_references(first: Exposure) -> dict[str, Any]:

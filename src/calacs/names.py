@@ -62,11 +62,12 @@ def acs2d_output(path: str | Path) -> Path:
     return with_suffix(path, "", "_flt")
 
 
-def acs2d_trailer(product: str | Path) -> Path:
-    """Name of the trailer file of a product of acs2d."""
-    path = Path(product)
+def acs2d_trailer(path: str | Path) -> Path:
+    """Name of the trailer file of an exposure or a product of acs2d."""
+    path = Path(path)
     stem = path.name.rpartition(".")[0] or path.name
-    suffix = next((suffix for suffix in ACS2D_SUFFIXES.values() if stem.endswith(suffix)), "")
+    known = [*ACS2D_SUFFIXES, *ACS2D_SUFFIXES.values()]
+    suffix = next((suffix for suffix in known if stem.endswith(suffix)), "")
     return path.with_name(f"{stem.removesuffix(suffix)}.tra")
 
 

@@ -280,10 +280,13 @@ class Step:
     def _report(self, record: StepRecord, job: Job) -> None:
         for key in record.references:
             reference = job.refs[key]
-            log.info("%-8s %s", key, record.references[key])
+            shown = "DQITAB" if key == "BPIXTAB" else key
+            log.info("%-8s %s", shown, reference.name)
+            if reference.chosen:
+                log.debug("%s: %s", shown, record.references[key])
             for label, text in (("PEDIGREE=", reference.pedigree), ("DESCRIP =", reference.descrip)):
                 if text:
-                    log.info("%-8s %s%s", key, label, text)
+                    log.info("%-8s %s%s", shown, label, text)
         for key, value in record.values.items():
             log.debug("%s: %s = %s", self.name, key, value)
         if self.switch is not None:
