@@ -172,7 +172,7 @@ def test_an_existing_product_is_refused(raw, monkeypatch):
 
 def test_a_folder_that_vanishes(raw, monkeypatch):
     monkeypatch.setattr(
-        fits.tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
+        fits.writing.tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
     )
     before = digest(raw)
     with pytest.raises(errors.WriteFailed, match="check the folder"):

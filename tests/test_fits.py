@@ -312,7 +312,7 @@ def test_planes_of_different_size(tmp_path):
 
 
 def test_structure_of_a_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(fits.time, "strftime", lambda text: "2026-11-22")
+    monkeypatch.setattr(fits.writing.time, "strftime", lambda text: "2026-11-22")
     path = exposure().write(tmp_path / "x_flt.fits")
     (primary, nothing), (sci, sci_data), (err, _), (dq, dq_data) = units(path)
     assert nothing == b""
@@ -522,7 +522,7 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
     def refuse(**_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(fits.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(fits.writing.tempfile, "mkstemp", refuse)
     with nothing_changes(tmp_path), pytest.raises(WriteFailed, match="Permission denied"):
         exposure().write(tmp_path / "x.fits")
 
@@ -556,7 +556,7 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(fits, "_write_pixels", fail)
+    monkeypatch.setattr(fits.writing, "_write_pixels", fail)
     with nothing_changes(tmp_path), pytest.raises(WriteFailed if isinstance(error, OSError) else KeyboardInterrupt):
         exposure().write(tmp_path / "x.fits")
     assert list(tmp_path.iterdir()) == []
