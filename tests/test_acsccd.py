@@ -639,9 +639,14 @@ def test_a_bias_shift_needs_enough_lines(wfc):
             acsccd.run(exposure, oscntab=hdus)
 
 
-def test_an_oscntab_row_that_leaves_the_image(hrc, table):
-    with pytest.raises(errors.CalacsError):
-        acsccd.run(hrc(), oscntab=table("OSCNTAB", setting(VX2=5000)))
+@pytest.mark.parametrize(
+    "values",
+    [{"VX2": 5000}, {"VY2": 2000}, {"VX1": -3}, {"TRIMX1": 600, "TRIMX2": 600}, {"TRIMY2": 1044}, {"TRIMX2": -1}],
+)
+def test_an_oscntab_row_that_leaves_the_image(hrc, table, values):
+    with pytest.raises(errors.TableError, match=r"OSCNTAB.*do not lie in the image of 1062 x 1044 pixels") as caught:
+        acsccd.run(hrc(), oscntab=table("OSCNTAB", setting(**values)), biascorr="OMIT")
+    assert caught.value.status == 141
 
 
 def test_threads_do_not_matter(wfc):

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calacs._core import blev as core
-from calacs.errors import SizeMismatch
+from calacs.errors import SizeMismatch, TableError
 from calacs.observation import AMPS, Observation
 from calacs.parallel import run_parallel
 from calacs.reftables import Overscan
@@ -199,7 +199,7 @@ def fit_bias_level(
 def _fit_drift(sci: NDArray[np.float32], dq: NDArray[np.int16], overscan: Overscan, bad_bits: int) -> float | None:
     """Slope of the bias level along columns, from the virtual overscan; None where there is none."""
     (x0, x1), (y0, y1) = overscan.virtual_x, overscan.virtual_y
-    if x1 <= x0 or y1 <= y0 or (y0 <= 0 and y1 <= 0):
+    if not _has_virtual(overscan):
         return None
     level, used = core.columns(sci, dq, bad_bits, x0, x1 - x0 + 1, (y0, y1))
     line = core.fit_line(level, used, float(x0), float((x0 + x1) // 2))
@@ -242,10 +242,33 @@ def choose_method(job: Job) -> Callable[[Job], Result]:
             )
     observation = job.observation
     if observation.detector == "HRC" or not observation.post_sm4:
-        return _classic
-    if not observation.subarray:
-        return _full_frame
-    return _shifted_subarray if _has_bias_shift(job) else _classic
+        method = _classic
+    elif not observation.subarray:
+        method = _full_frame
+    else:
+        method = _shifted_subarray if _has_bias_shift(job) else _classic
+    for chip in job.chips:
+        if chip.overscan is not None and not _is_inside(chip, chip.overscan, virtual=method is _classic):
+            raise TableError(
+                f"{job.refs['OSCNTAB']}: row {chip.overscan.row.number}: the trims or the virtual overscan do not lie in the "
+                f"image of {chip.imset.shape[1]} x {chip.imset.shape[0]} pixels; correct the table"
+            )
+    return method
+
+
+def _is_inside(chip: Chip, overscan: Overscan, *, virtual: bool) -> bool:
+    """Whether what is cut off leaves something of the image, and the `virtual` overscan, if it is measured, lies in it."""
+    n_row, n_col = chip.imset.shape
+    trims = (*overscan.trim_x, *overscan.trim_y)
+    if min(trims) < 0 or sum(overscan.trim_x) >= n_col or sum(overscan.trim_y) >= n_row:
+        return False
+    (x0, x1), (y0, y1) = overscan.virtual_x, overscan.virtual_y
+    return not (virtual and _has_virtual(overscan)) or (x0 >= 0 and y0 >= 0 and x1 < n_col and y1 < n_row)
+
+
+def _has_virtual(overscan: Overscan) -> bool:
+    (x0, x1), (y0, y1) = overscan.virtual_x, overscan.virtual_y
+    return x1 > x0 and y1 > y0 and (y0 > 0 or y1 > 0)
 
 
 def _nothing(job: Job) -> Result:
