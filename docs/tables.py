@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 import calacs
 from calacs import errors, observation, overrides
 from calacs.dq import DQ
-from calacs.refs import REGISTRY
+from calacs.registry import REGISTRY
 from calacs.step import Step
 
 TASKS = ("acsccd", "acscte", "acscteforwardmodel", "acs2d", "acsrej", "acssum", "calacs")

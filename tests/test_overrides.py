@@ -7,7 +7,7 @@ from calacs.exposure import Exposure, ImSet
 from calacs.header import Header
 from calacs.observation import PARAMETERS
 from calacs.overrides import COLUMNS, SWITCHES, Overrides
-from calacs.refs import REGISTRY
+from calacs.registry import REGISTRY
 
 
 def exposure():

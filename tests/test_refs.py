@@ -10,7 +10,8 @@ from calacs import errors, fits
 from calacs.exposure import ImSet
 from calacs.header import Header
 from calacs.overrides import SWITCHES
-from calacs.refs import ALL, REGISTRY, Problems, References
+from calacs.refs import Problems, References
+from calacs.registry import ALL, REGISTRY
 
 ROLES = {  # what official CALACS reads, by keyword: switches, kind
     "CCDTAB": ((), "table"),

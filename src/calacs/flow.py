@@ -22,7 +22,8 @@ from calacs.log import banner
 from calacs.names import filename_keyword, with_suffix
 from calacs.observation import Observation
 from calacs.overrides import Overrides
-from calacs.refs import REGISTRY, Problems, References
+from calacs.refs import Problems, References
+from calacs.registry import REGISTRY
 from calacs.step import Job, State, read_switch
 
 Progress = Callable[[str], None]

@@ -15,7 +15,7 @@ from typing import Any
 
 from calacs import observation
 from calacs.exposure import Exposure
-from calacs.refs import REGISTRY
+from calacs.registry import REGISTRY
 
 SWITCHES = (
     "DQICORR ATODCORR BIASCORR BLEVCORR SINKCORR PCTECORR GLINCORR LFLGCORR DARKCORR FLSHCORR FLATCORR SHADCORR "
