@@ -21,7 +21,6 @@ import numpy as np
 
 from calacs import fits, spt
 from calacs._version import CAL_VER
-from calacs.acsrej import write_product_names
 from calacs.combining import Source, chip_of, find_chip, join_trailers, open_sources
 from calacs.door import FileDoor, expand_exposures
 from calacs.dq import serious_bits
@@ -32,6 +31,7 @@ from calacs.names import with_suffix
 from calacs.observation import DETECTORS
 from calacs.parallel import run_parallel, split_rows
 from calacs.refs import Problems
+from calacs.rejection import write_product_names
 from calacs.step import StepRecord
 from calacs.steps.rptsum import add_image, finish_sum, start_sum
 from calacs.steps.stat import statistics_of, why_none, write_cards
