@@ -497,6 +497,9 @@ def test_no_row_of_oscntab(hrc, table):
     with pytest.warns(CalacsWarning, match="OSCNTAB .*no row"):
         got = acsccd.run(raw, oscntab=table("OSCNTAB", setting(NX=5)))
     assert got.imsets[0].shape == raw.imsets[0].shape
+    assert any("has no row" in note for note in records(got)["DQICORR"].notes)
+    assert any("no overscan region" in note for note in records(got)["BLEVCORR"].notes)
+    assert records(got)["noise"].notes == ()
     assert "but default bias level was subtracted" in history(got)
     assert got.imsets[0].header["SCI"].get("LTV1") == raw.imsets[0].header["SCI"].get("LTV1")
 

@@ -82,7 +82,7 @@ class StepRecord:
     values : dict
         Measured values.
     notes : tuple of str
-        Warnings.
+        Warnings; those of the checks beforehand stand in the first step that was performed.
     """
 
     task: str
@@ -253,7 +253,6 @@ class Step:
             job.exposure.records.append(record)
             return record
         started = time.perf_counter()
-        job.notes.clear()
         result = Result()
         if state is State.PERFORM or self.with_dummy:
             arguments = (job,) if self._preflight is None else (job, job.prepared[self.name])
@@ -273,6 +272,7 @@ class Step:
             result.values,
             tuple(job.notes),
         )
+        job.notes.clear()
         job.exposure.records.append(record)
         self._report(record, job)
         return record
