@@ -152,8 +152,8 @@ def calacs(
         Nothing half-written is left; products that were finished before the failure stay.
     """
     door = FileDoor("calacs", exec_path, time_stamps, verbose or debug, quiet, exe_args, single_core)
-    given = {"pctetab": door.options.pctetab}
-    return process(Path(input_file), door, keep_temporaries=temp_files or door.options.temp_files, overrides=given)
+    keep = temp_files or door.options.temp_files
+    return process(Path(input_file), door, keep_temporaries=keep, pctetab=door.options.pctetab)
 
 
 def process(
@@ -163,17 +163,22 @@ def process(
     keep_temporaries: bool = False,
     progress: Progress | None = None,
     overrides: dict[str, Any] | None = None,
+    pctetab: str | None = None,
 ) -> list[Path]:
     """Calibrate a file and write its products beside it."""
+    given = Overrides.of(overrides or {})
+    if pctetab is not None:
+        # As officially, products that are not corrected keep the name that they had.
+        given.references["PCTETAB"] = pctetab
+        given.unnamed.add("PCTETAB")
     path = find_input(path)
     if _is_association(path):
-        given = Overrides.of(overrides or {})
         return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
     products: list[Path] = []
     with door.trailer(None), banner("calacs", ("Input", path)):
         log.info("LoadAsn:  Processing SINGLE exposure")
         exposure = fits.read_exposure(path)
-        bench = _bench(exposure, Overrides.of(overrides or {}), door.n_threads, progress)
+        bench = _bench(exposure, given, door.n_threads, progress)
         refuse_existing(exposure, path.parent, temporaries=keep_temporaries, clobber=door.clobber)
         is_ccd = Observation.of(exposure.primary).is_ccd
         with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra"), revise=not is_ccd):

@@ -37,6 +37,8 @@ class Overrides:
         Paths or objects by keyword.
     columns : dict
         Values for all rows of a table column.
+    unnamed : set of str
+        Keywords of reference files that the raw exposure's header does not get to name.
     """
 
     switches: dict[str, str] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class Overrides:
     sci_keywords: dict[str, Any] = field(default_factory=dict)
     references: dict[str, Any] = field(default_factory=dict)
     columns: dict[str, Any] = field(default_factory=dict)
+    unnamed: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> Overrides:
@@ -84,6 +87,8 @@ class Overrides:
         for keyword, value in self.keywords.items():
             exposure.primary.set(keyword, value)
         for keyword, source in self.references.items():
+            if keyword in self.unnamed:
+                continue
             is_name = isinstance(source, (str, os.PathLike))
             exposure.primary.set(keyword, os.fspath(source) if is_name else "object in memory")
         for imset in exposure.imsets:
