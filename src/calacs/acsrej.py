@@ -22,7 +22,7 @@ from calacs.door import FileDoor, expand_exposures
 from calacs.errors import InvalidValue
 from calacs.exposure import Exposure
 from calacs.log import banner, log
-from calacs.rejection import Given, Plan, execute, flag_files, flag_inputs, predict, prepare
+from calacs.rejection import Given, Plan, execute, flag_files, flag_inputs, flagged, predict, prepare
 
 __all__ = [
     "ACSREJDeprecationWarning",
