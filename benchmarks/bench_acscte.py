@@ -7,6 +7,7 @@ The last part tells where the time goes, in process and on one thread.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import defaultdict
@@ -124,6 +125,7 @@ def main() -> None:
     rows: list[tuple[str, ...]] = []
     ratios = [("frame", "threads", "wall", "CPU", "memory")]
     with workspace(options) as folder:
+        os.environ["jref"] = f"{folder / 'jref'}{os.sep}"
         for case in options.cases.split(","):
             path = make_frame(folder, case, options.aperture, options.seed)
             figures = measure(path, program, threads, options.repeat)
