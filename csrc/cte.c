@@ -53,6 +53,8 @@ ptrdiff_t cal_cte_plan_size(ptrdiff_t n_level, ptrdiff_t n_tail)
 
     if (n_level < 1 || n_tail < 1 || n_level > limit || n_tail > limit)
         return CAL_BAD_SIZE;
+    if (n_level > PTRDIFF_MAX / 16 / (2 * cte_stride(n_tail) + 3)) /* on 32-bit machines */
+        return CAL_BAD_SIZE;
     return (ptrdiff_t)sizeof(cal_cte_plan) + 64 + (ptrdiff_t)sizeof(cte_lanes) +
            (ptrdiff_t)sizeof(double) * n_level * (2 * cte_stride(n_tail) + 3);
 }

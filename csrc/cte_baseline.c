@@ -1,7 +1,8 @@
 /* cte_baseline.c -- the CTE kernels for any processor: the economies of the vector kernels in plain loops. */
 #include "cte_internal.h"
 
-#ifdef __SSE2__
+#if defined(__SSE2__) || defined(_M_X64)
+#define CTE_SSE2
 #include <emmintrin.h>
 #endif
 
@@ -15,7 +16,7 @@ static uint64_t cte_reaching(const double *packet, double threshold)
 {
     uint64_t mask = 0;
 
-#ifdef __SSE2__
+#ifdef CTE_SSE2
     const __m128d limit = _mm_set1_pd(threshold);
 
     for (int row = 0; row < BLOCK; row += 2)

@@ -9,6 +9,13 @@
 
 #include "calacs.h"
 
+/* gcc has no pragma that keeps it from contracting a * b + c, and needs the option -ffp-contract=off. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(_MSC_VER)
+#pragma fp_contract(off)
+#endif
+
 /* Conversion to int toward zero.  What does not fit gives INT_MIN on every machine, as x86 conversions do. */
 static inline int cal_truncate(double value)
 {
