@@ -9,9 +9,10 @@ import warnings
 
 import pytest
 
-from calacs import acs2d, acsccd, acscte, acscteforwardmodel, acsrej, acssum, calacs, fits, sim
+from calacs import acs2d, acsccd, acscte, acscteforwardmodel, acsrej, acssum, calacs, fits
 from calacs.executables import write_launchers
 from helpers import units
+from pairs import Pair
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -104,31 +105,18 @@ def test_signatures_are_those_of_acstools(task):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A pair of WFC subarrays with their association table, and their reference files."""
-    folder = tmp_path_factory.mktemp("acstools")
-    references = sim.ReferenceSet("WFC")
-    pair = sim.simulate_association(
-        "CR-SPLIT",
-        "WFC",
-        seed=3,
-        aperture="WFC1A-512",
-        exptime=60.0,
-        references=references,
-        keywords={"PCTECORR": "PERFORM"},
-    )
-    pair.write(folder / "raw")
-    pair.members[0].write_references(folder / "jref")
-    references.write(folder / "jref", ["FLSHFILE"])
-    write_launchers(folder / "bin")
-    return folder
+    pair = Pair(tmp_path_factory.mktemp("acstools"))
+    write_launchers(pair.folder.parent / "bin")
+    return pair
 
 
 @pytest.fixture
 def two_folders(data, tmp_path, monkeypatch):
     """Two folders with the exposures: one for ACSTOOLS, one for our functions; our programs come first on PATH."""
     for name in ("theirs", "ours"):
-        shutil.copytree(data / "raw", tmp_path / name)
-    monkeypatch.setenv("jref", f"{data / 'jref'}{os.sep}")
-    monkeypatch.setenv("PATH", str(data / "bin"), prepend=os.pathsep)
+        shutil.copytree(data.folder, tmp_path / name)
+    monkeypatch.setenv("jref", f"{data.jref}{os.sep}")
+    monkeypatch.setenv("PATH", str(data.folder.parent / "bin"), prepend=os.pathsep)
     return tmp_path
 
 

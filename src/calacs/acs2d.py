@@ -116,6 +116,7 @@ def acs2d(
 
 
 def _calibrate_file(target: Path, source: Path, door: FileDoor) -> Path:
+    door.require(source)
     trailer, earlier = acs2d_trailer(target), acs2d_trailer(source)
     if earlier != trailer:
         append_trailers([earlier], trailer)

@@ -92,6 +92,7 @@ def acsccd(
 def _calibrate_file(path: Path, door: FileDoor) -> Path | None:
     # PARITY: the file read is always the one with the raw suffix, whatever name was given.
     source, target = with_suffix(path, "_raw", "_raw"), with_suffix(path, "_raw", "_blv_tmp")
+    door.require(source)
     with (
         door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")),
         banner("acsccd", ("Input", source), ("Output", target)),

@@ -98,11 +98,12 @@ def run_files(
 def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) -> Path | None:
     source, target = with_suffix(path, "", ""), with_suffix(path, "_blv_tmp", SUFFIX[task])
     files = ("Input", source), ("Output", target)
-    with door.trailer(with_suffix(path, "_blv_tmp", "").with_suffix(".tra")), banner(task, *files):
-        header = fits.open_image(source).primary
-        if read_switch(header, SWITCH) is not State.PERFORM:
+    header = fits.open_image(source).primary
+    if read_switch(header, SWITCH) is not State.PERFORM:
+        with door.trailer(None):
             log.warning("Skipping %s because PCTECORR is not set to PERFORM.", source)
-            return None
+        return None
+    with door.trailer(with_suffix(path, "_blv_tmp", "").with_suffix(".tra")), banner(task, *files):
         fits.refuse_existing(target, clobber=door.clobber)
         if not Observation.of(header).is_ccd:
             door.warn(f"{source}: SBC data are not processed by {task}; run acs2d")

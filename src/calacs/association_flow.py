@@ -433,9 +433,8 @@ def process(
     CalacsError
         The table, the exposures and earlier products are left as they were.
     """
-    with door.trailer(None), banner("calacs", ("Input", path)):
-        table = _read(path, door)
-        made = Run(table, door, given, keep_temporaries, progress, folder=path.parent).calibrate()
+    table = _read(path, door)
+    made = Run(table, door, given, keep_temporaries, progress, folder=path.parent).calibrate()
     return [product for product in made.values() if isinstance(product, Path)]
 
 

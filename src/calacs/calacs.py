@@ -15,7 +15,7 @@ from typing import Any
 
 from calacs import association_flow, fits
 from calacs.door import FileDoor
-from calacs.errors import FileNotReadable
+from calacs.errors import FileNotReadable, InvalidValue
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Plan, Progress, calibrate, plan_exposure, refuse_existing
 from calacs.log import banner, log
@@ -25,6 +25,12 @@ from calacs.overrides import Overrides
 from calacs.refs import References
 
 __all__ = ["Plan", "Products", "calacs", "plan", "run"]
+
+
+PRODUCT_SUFFIXES = tuple(
+    f"_{suffix}" for suffix in "flt flc crj crc sfl dth spt blv_tmp blc_tmp crj_tmp crc_tmp".split()
+)
+"""Suffixes of files that the pipeline does not start from."""
 
 
 class Products(dict[str, Exposure]):
@@ -171,16 +177,16 @@ def process(
         # As officially, products that are not corrected keep the name that they had.
         given.references["PCTETAB"] = pctetab
         given.unnamed.add("PCTETAB")
-    path = find_input(path)
-    if _is_association(path):
-        return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
-    products: list[Path] = []
     with door.trailer(None), banner("calacs", ("Input", path)):
+        path = find_input(path)
+        if _is_association(path):
+            return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
         log.info("LoadAsn:  Processing SINGLE exposure")
         exposure = fits.read_exposure(path)
         bench = _bench(exposure, given, door.n_threads, progress)
         refuse_existing(exposure, path.parent, temporaries=keep_temporaries, clobber=door.clobber)
         is_ccd = Observation.of(exposure.primary).is_ccd
+        products: list[Path] = []
         with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra"), revise=not is_ccd):
             for name, one in calibrate(exposure, bench):
                 if keep_temporaries or not name.endswith("_tmp.fits"):
@@ -195,8 +201,14 @@ def find_input(path: Path) -> Path:
     ------
     FileNotReadable
         There is no such file.
+    InvalidValue
+        It is a product.
     """
     name = path.name
+    if path.stem.endswith(PRODUCT_SUFFIXES):
+        raise InvalidValue(
+            f"{path}: a product is no input of the pipeline; give the raw exposure, or run the single tasks on it"
+        )
     names = [name] if ".fit" in name.lower() else [name, f"{name}.fits", f"{name}_asn.fits", f"{name}_raw.fits"]
     for one in names:
         if path.with_name(one).is_file():

@@ -171,6 +171,18 @@ class FileDoor:
         products = (calibrate(path, self) for path in expand_exposures(source, self.task))
         return [product for product in products if product is not None]
 
+    @staticmethod
+    def require(path: Path) -> None:
+        """Refuse a file that does not exist, before there is a trailer.
+
+        Raises
+        ------
+        FileNotReadable
+            There is no such file.
+        """
+        if not path.exists():
+            raise FileNotReadable(f"{path}: no such file; check the name and the folder")
+
     def trailer(self, path: Path | None, *, revise: bool = False) -> AbstractContextManager[log.TrailerHandler]:
         """Show the messages of a block and keep them in a trailer file."""
         return log.trailer(path, quiet=self.quiet, verbose=self.verbose, time_stamps=self.time_stamps, revise=revise)

@@ -94,6 +94,9 @@ def _run(program: str, options: Options) -> int:
             print(note, flush=True)
     try:
         calls = _CALLS[program](program, options)
+    except UsageError as error:
+        print(error, file=sys.stderr if options.quiet else sys.stdout)
+        return error.status
     except (CalacsError, ValueError, OSError) as error:
         return _fail(program, options, error)
     status = 0
@@ -134,7 +137,7 @@ def _lists(program: str, options: Options) -> tuple[list[Path], list[Path]]:
     lists = [_split(word) for word in options.names]
     inputs, outputs = lists[0], lists[1] if len(lists) > 1 else []
     if not inputs:
-        raise ValueError(f"{options.names[0]!r} names no file")
+        raise UsageError(f"{options.names[0]!r} names no file", FAILURE)
     if outputs and len(outputs) != len(inputs):
         n_in, n_out = len(inputs), len(outputs)
         raise ValueError(
@@ -188,7 +191,7 @@ def _acssum(_: str, options: Options) -> list[Callable[[], object]]:
     output = options.names[1] if len(options.names) > 1 else ""
     if not output:
         if len(inputs) > 1:
-            raise ValueError("name the output: that of several inputs cannot be derived")
+            raise UsageError("name the output: that of several inputs cannot be derived", FAILURE)
         output = os.fspath(with_suffix(inputs[0], "_asn", "_sfl"))
     given: dict[str, Any] = {"time_stamps": options.time_stamps, "verbose": options.verbose, "quiet": options.quiet}
     return [lambda: acssum(inputs, output, **given)]

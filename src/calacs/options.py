@@ -193,7 +193,6 @@ def _take_value(options: Options, word: str, queue: Iterator[str]) -> None:
         if value is None:
             raise UsageError("ERROR: --pctetab - no file specified", 1)
         options.pctetab = value
-        options.notes.append(f"WARNING: using pcteTab file '{value}'")
     else:
         if value is None:
             raise UsageError("ERROR: --nthreads - number of threads not specified", 1)
@@ -207,13 +206,17 @@ def _check(options: Options, program: str) -> None:
     if program == "acsccd" and n_name > 2:
         raise UsageError("ERROR: Too many arguments", 2, usage=True)
     if not 1 <= n_name <= 2:
-        raise UsageError("", 2, usage=True)
+        raise UsageError("\n".join(options.notes), 2, usage=True)
     if options.forward_model and options.ctegen == 1:
         text = "ERROR:    --forwardModelOnly NOT compatible with 1st generation CTE algorithm"
         raise UsageError(text, 1111 % 256)
     if options.single_core and options.n_threads is not None:
-        text = "Warning    Option '-1' takes precedence when used in conjunction with '--nthreads <N>'"
-        options.notes.append(text)
+        options.notes.append("Warning    Option '-1' takes precedence when used in conjunction with '--nthreads <N>'")
+    if options.pctetab is not None:
+        options.notes += [f"WARNING: using pcteTab file '{options.pctetab}'"] if program == "calacs" else []
+        options.notes.append(f"(pctecorr) Using cmd line specified PCTETAB file: '{options.pctetab}'")
+    if options.ctegen is not None:
+        options.notes.append(f"(pctecorr) Using generation {options.ctegen} CTE algorithm")
 
 
 def _parse_rejection(options: Options, words: Sequence[str]) -> Options:
