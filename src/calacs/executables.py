@@ -139,10 +139,10 @@ def _lists(program: str, options: Options) -> tuple[list[Path], list[Path]]:
     if not inputs:
         raise UsageError(f"{options.names[0]!r} names no file", FAILURE)
     if outputs and len(outputs) != len(inputs):
-        n_in, n_out = len(inputs), len(outputs)
-        raise ValueError(
-            f"You specified {n_in} input file{'s' * (n_in > 1)} but {n_out} output file{'s' * (n_out > 1)}."
+        counted = " but ".join(
+            f"{n} {what} file{'s' * (n > 1)}" for n, what in ((len(inputs), "input"), (len(outputs), "output"))
         )
+        raise UsageError(f"You specified {counted}.", FAILURE)
     return inputs, outputs
 
 
