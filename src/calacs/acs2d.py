@@ -9,7 +9,7 @@ The steps are in `calacs.steps`, the photometry table is read by `calacs.imphtta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,7 @@ def prepare(
     problems: Problems | None = None,
     cte_corrected: bool | None = None,
     expscorr: bool = False,
+    switches: Collection[str] | None = None,
 ) -> Job:
     """Check everything that the task needs, before the first pixel changes.
 
@@ -199,6 +200,8 @@ def prepare(
         keyword tells.
     expscorr : bool
         Whether EXPSCORR is performed: the product is one of the exposures of an association.
+    switches : collection of str
+        Switches to follow, save for those that are COMPLETE already; by default the header tells.
 
     Raises
     ------
@@ -207,6 +210,9 @@ def prepare(
     """
     primary, observation = exposure.primary, Observation.of(exposure.primary)
     states = {switch: read_switch(primary, switch) for switch in SWITCHES}
+    if switches is not None:
+        followed = {switch for switch in switches if not _is_complete(exposure, switch)}
+        states = {switch: State.PERFORM if switch in followed else State.OMIT for switch in SWITCHES}
     states |= dict.fromkeys(FOREIGN["CCD" if observation.is_ccd else "SBC"], State.OMIT)
     if cte_corrected is None:
         cte_corrected = _is_complete(exposure, "PCTECORR")

@@ -207,13 +207,11 @@ def _number(mtype: str, index: int) -> int | None:
 
 
 def mark_present(path: Path, members: Iterable[Member]) -> None:
-    """Set MEMPRSNT of product rows and the keyword ASN_PROD; the table is replaced as a whole.
+    """Set MEMPRSNT of product rows, and the keyword ASN_PROD even if there are none; the table is replaced as a whole.
 
     Raises
     ------
     WriteFailed
         The table cannot be written; it is left as it was.
     """
-    rows = [member.row for member in members]
-    if rows:
-        fits.set_true(path, "MEMPRSNT", rows, keyword="ASN_PROD")
+    fits.set_true(path, "MEMPRSNT", [member.row for member in members], keyword="ASN_PROD")

@@ -13,16 +13,18 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from calacs import acs2d, acsrej, acssum, association, fits, spt
 from calacs.association import Association, Member, Position
 from calacs.combining import join_trailers
 from calacs.door import FileDoor
-from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem
+from calacs.errors import AssociationError, CalacsError, CalacsWarning, FileNotReadable, HeaderProblem
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, plan_exposure, refuse_existing, shared_references
 from calacs.log import banner, log
@@ -32,6 +34,27 @@ from calacs.step import State, StepRecord, read_switch
 
 HELD_BYTES = 800 * 2**20
 """Calibrated members of one position that take no more than this wait in memory; more of them wait in files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the first exposure of a position (CCDs) or of the association (SBC) says for the others.
+
+    Attributes
+    ----------
+    flow : Flow
+        Which tasks the exposures go through.
+    references : dict of str to str
+        Names of reference files.
+    """
+
+    flow: Flow
+    references: dict[str, str]
+
+    @classmethod
+    def of(cls, first: Exposure) -> Common:
+        """Look at the headers of the first exposure."""
+        return cls(Flow.of(first), shared_references(first))
 
 
 @dataclass(slots=True)
@@ -46,14 +69,11 @@ class PlannedMember:
         Raw file.
     plan : Plan
         What is going to be done with it.
-    flow : Flow
-        Which tasks it goes through.
     """
 
     member: Member
     path: Path
     plan: Plan
-    flow: Flow
 
 
 @dataclass(slots=True)
@@ -66,16 +86,21 @@ class PlannedPosition:
         Rows of the association table.
     members : list of PlannedMember
         Its exposures.
-    shared : dict of str to str
-        Reference files that the first exposure names for all.
     combines : bool
         Whether there is a combined product.
+    common : Common
+        What the first exposure says for all.
     """
 
     position: Position
     members: list[PlannedMember]
-    shared: dict[str, str]
     combines: bool
+    common: Common
+
+    @property
+    def flow(self) -> Flow:
+        """Which tasks the exposures go through."""
+        return self.common.flow
 
     @property
     def mtype(self) -> str:
@@ -169,7 +194,7 @@ class Run:
         """Plan, calibrate, combine, and mark the products in the table."""
         positions = self._plan()
         for planned in positions:
-            if self.table.detector == "SBC":
+            if self._is_sbc:
                 self._calibrate_sbc(planned)
             else:
                 self._calibrate_ccd(planned)
@@ -179,52 +204,104 @@ class Run:
 
     # planning
 
-    def _plan(self) -> list[PlannedPosition]:
-        problems = Problems()
-        positions = [self._plan_position(position, problems) for position in self.table.positions]
-        problems.raise_all(self.table.path.name)
-        self._check_consistency(positions)
-        for planned in [] if self.in_memory else positions:
-            for one in planned.members:
-                refuse_existing(
-                    one.plan.exposure, self.folder, temporaries=self.keep_temporaries, clobber=self.door.clobber
-                )
-            for name in self._combined_names(planned):
-                fits.refuse_existing(self.folder / name, clobber=self.door.clobber)
+    def plan(self, problems: Problems) -> list[PlannedPosition]:
+        """Find out what is going to be done, and everything that is wrong; positions without readable exposure are left out."""
+        positions: list[PlannedPosition] = []
+        for position in self.table.positions:
+            planned = self._plan_position(
+                position, positions[0].common if positions and self._is_sbc else None, problems
+            )
+            if planned is not None:
+                positions.append(planned)
+        if positions and not problems.found:
+            with problems:
+                self._check_consistency(positions)
         return positions
 
-    def _plan_position(self, position: Position, problems: Problems) -> PlannedPosition:
-        planned = PlannedPosition(position, [], {}, len(position.members) > 1 and self.table.kind != "")
+    def _plan(self) -> list[PlannedPosition]:
+        """Plan the run; nothing may be wrong, and nothing in the way of its products."""
+        problems = Problems()
+        positions = self.plan(problems)
+        problems.raise_all(self.table.path.name)
+        for planned in positions:
+            if self.table.kind and not planned.combines:
+                why = f"{self._kind} exposures of the SBC" if len(planned.members) > 1 else "one exposure only"
+                self.door.warn(
+                    f"{self.table.path.name}: position {planned.position.number}: {why}: nothing is combined"
+                )
+        if not self.in_memory:
+            self._refuse_existing(positions)
+        return positions
+
+    @property
+    def _kind(self) -> str:
+        return {"CR": "cosmic-ray split", "RPT": "repeated", "": "single"}[self.table.kind]
+
+    @property
+    def _is_sbc(self) -> bool:
+        return self.table.detector == "SBC"
+
+    def _plan_position(self, position: Position, common: Common | None, problems: Problems) -> PlannedPosition | None:
+        kinds = ("RPT",) if self._is_sbc else ("CR", "RPT")
+        combines = len(position.members) > 1 and self.table.kind in kinds
+        members: list[PlannedMember] = []
+        n_problem = len(problems.found)
         for member in position.members:
-            with problems, _named(member):
+            with problems, _context(f"member {member.name}"):
                 path = self._find(member)
                 exposure = fits.read_headers(path)
                 self.given.apply(exposure)
-                if not planned.members:
-                    planned.shared = shared_references(exposure)
-                plan = plan_exposure(exposure, self.given, self._references(exposure, planned), Problems())
+                common = common or Common.of(exposure)
+                refs = self._references(exposure, common)
+                plan = plan_exposure(exposure, self.given, refs, common.flow, combined=combines)
                 for problem in plan.problems.found:
                     problem.add_context(f"member {member.name}")
                     problems.add(problem)
-                if plan.problems.found:
-                    continue
-                planned.members.append(PlannedMember(member, path, plan, Flow.of(exposure)))
-        if planned.combines and len(planned.members) == len(position.members) and self.table.detector != "SBC":
-            with problems:
+                members.append(PlannedMember(member, path, plan))
+        if common is None:
+            return None
+        planned = PlannedPosition(position, members, combines, common)
+        if combines and len(problems.found) == n_problem:
+            with problems, _context(f"product {planned.product('')[:-5] or 'without name'}"):
                 self._plan_combination(planned)
         return planned
 
     def _plan_combination(self, planned: PlannedPosition) -> None:
         """Prepare the combination, and the calibration of its product, of headers alone."""
-        for i, suffix in enumerate(self._combinations(planned)):
-            inputs = [one.plan.calibrated[i] for one in planned.members]
-            plan = acsrej.prepare(inputs, self._rejection(planned), refs=self._references(inputs[0], planned))
-            if planned.members[0].flow.image:
-                product = acsrej.predict(plan, self.folder / planned.product(suffix), mtype=planned.mtype)
-                refs = self._references(product, planned)
-                acs2d.prepare(
-                    product, self.given, refs=refs, cte_corrected=bool(i), expscorr=planned.members[0].flow.expscorr
-                )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CalacsWarning)  # they come again when it is done
+            if self._is_sbc:
+                acssum.prepare([one.plan.exposure for one in planned.members])
+                return
+            for i, suffix in enumerate(self._combinations(planned)):
+                inputs = [one.plan.calibrated[i] for one in planned.members]
+                first = planned.members[0].plan.exposure
+                plan = acsrej.prepare(inputs, self._rejection(), refs=self._references(first, planned.common))
+                if planned.flow.image:
+                    product = acsrej.predict(plan, self.folder / planned.product(suffix), mtype=planned.mtype)
+                    refs = self._references(product, planned.common)
+                    acs2d.prepare(product, self.given, refs=refs, **self._options(planned, cte_corrected=bool(i)))
+
+    @staticmethod
+    def _options(planned: PlannedPosition, *, cte_corrected: bool) -> dict[str, Any]:
+        flow = planned.flow
+        return {"cte_corrected": cte_corrected, "expscorr": flow.expscorr, "switches": flow.switches}
+
+    def _refuse_existing(self, positions: list[PlannedPosition]) -> None:
+        clobber = self.door.clobber
+        for planned in positions:
+            for one in planned.members:
+                temporaries = self.keep_temporaries
+                refuse_existing(one.plan.exposure, self.folder, planned.flow, temporaries=temporaries, clobber=clobber)
+            for name in self._combined_names(planned):
+                fits.refuse_existing(self.folder / name, clobber=clobber)
+            if planned.combines:
+                members = [self.folder / f"{one.member.name}_flt.fits" for one in planned.members]
+                spt.foresee(members, self.folder / planned.product(self._combinations(planned)[0]), clobber=clobber)
+        if self.table.dither_product is not None:
+            first = positions[0].members[0]
+            members = [self.folder / f"{first.member.name}_flt.fits"]
+            spt.foresee(members, self.folder / f"{self.table.dither_product.name}_dth.fits", clobber=clobber)
 
     def _find(self, member: Member) -> Path:
         """The raw file of a member: beside the table, or in the current folder."""
@@ -242,38 +319,32 @@ class Run:
         switches = {name: read_switch(header, name) is State.PERFORM for name in ("CRCORR", "RPTCORR")}
         if all(switches.values()):
             raise HeaderProblem(f"{first.members[0].path.name}: CRCORR and RPTCORR are both PERFORM; set one to OMIT")
-        if self.table.detector == "SBC":
+        if self._is_sbc:
             return
-        alone = len(first.members) < 2
-        if self.table.kind == "CR" and alone and switches["CRCORR"]:
-            raise AssociationError(
-                f"{self.table.path.name}: CRCORR is PERFORM, but only {first.members[0].member.name} of its set is present; "
-                "set CRCORR to OMIT in the exposure, or process the raw exposure alone"
-            )
-        if self.table.kind == "RPT" and switches["CRCORR"]:
-            raise AssociationError(
-                f"{self.table.path.name}: the table lists repeat observations, but CRCORR is PERFORM in "
-                f"{first.members[0].path.name}; correct one of them"
-            )
-        for planned in positions:
-            if self.table.kind and not planned.combines:
-                self.door.warn(
-                    f"{self.table.path.name}: position {planned.position.number} has one exposure only: nothing is combined"
+        # A switch that is PERFORM counts where there are exposures to combine; otherwise the table alone does.
+        listed = {"CRCORR": self.table.kind == "CR", "RPTCORR": self.table.kind == "RPT"}
+        several = len(first.members) > 1
+        for name, perform in switches.items():
+            if perform and listed[name] is not several:
+                what = "several exposures of one position" if several else f"only {first.members[0].member.name}"
+                raise AssociationError(
+                    f"{self.table.path.name}: {name} is PERFORM in {first.members[0].path.name}, but the table lists {what} "
+                    f"as present, and {self._kind} exposures; correct one of them"
                 )
 
     # names and reference files
 
-    def _references(self, exposure: Exposure, planned: PlannedPosition) -> References:
-        return References(exposure.primary, planned.shared | self.given.references, self.given.columns)
+    def _references(self, exposure: Exposure, common: Common) -> References:
+        return References(exposure.primary, common.references | self.given.references, self.given.columns)
 
-    def _rejection(self, planned: PlannedPosition) -> acsrej.Given:
+    def _rejection(self) -> acsrej.Given:
         return acsrej.Given.of(self.given.columns)
 
     def _combinations(self, planned: PlannedPosition) -> tuple[str, ...]:
         """Suffixes of the combined products."""
-        if self.table.detector == "SBC":
+        if self._is_sbc:
             return ("_sfl",)
-        return ("_crj", "_crc") if planned.members[0].flow.cte else ("_crj",)
+        return ("_crj", "_crc") if planned.flow.cte else ("_crj",)
 
     def _combined_names(self, planned: PlannedPosition) -> Iterator[str]:
         if planned.combines:
@@ -293,7 +364,7 @@ class Run:
         return self.products[name]
 
     def _bench(self, exposure: Exposure, planned: PlannedPosition) -> Bench:
-        return Bench(self.given, self._references(exposure, planned), self.door.n_threads, self.progress)
+        return Bench(self.given, self._references(exposure, planned.common), self.door.n_threads, self.progress)
 
     def _read(self, one: PlannedMember) -> Exposure:
         exposure = fits.read_exposure(one.path)
@@ -307,7 +378,7 @@ class Run:
         if n_byte <= HELD_BYTES:
             yield Shelf(None)
             return
-        folder = Path(tempfile.mkdtemp(prefix=".calacs-", dir=self.folder))
+        folder = Path(tempfile.mkdtemp(prefix=".calacs-", dir=None if self.in_memory else self.folder))
         try:
             yield Shelf(folder)
         finally:
@@ -317,24 +388,24 @@ class Run:
         with self._shelf(planned) as shelf:
             names: list[list[str]] = []
             for one in planned.members:
-                with _named(one.member), self._trailer(one.member.name):
+                with _context(f"member {one.member.name}"), self._trailer(one.member.name):
                     exposure = self._read(one)
                     names.append([])
-                    for name, calibrated in self._bench(exposure, planned).level(exposure, one.flow):
+                    for name, calibrated in self._bench(exposure, planned).level(exposure, planned.flow):
                         names[-1].append(name)
                         shelf.put(name, calibrated)
             if planned.combines:
                 for i, suffix in enumerate(self._combinations(planned)):
                     self._combine(planned, shelf, [own[i] for own in names], suffix)
             for one, own in zip(planned.members, names, strict=True):
-                with _named(one.member), self._trailer(one.member.name):
+                with _context(f"member {one.member.name}"), self._trailer(one.member.name):
                     for name, suffix in zip(own, ("_flt", "_flc"), strict=False):
                         exposure = shelf.take(name)
                         if self.keep_temporaries:
                             self._deliver(exposure, name)
                         product = f"{one.member.name}{suffix}.fits"
                         bench = self._bench(exposure, planned)
-                        bench.image(exposure, one.flow, name, product, cte_corrected=suffix == "_flc")
+                        bench.image(exposure, planned.flow, name, product, cte_corrected=suffix == "_flc")
                         self._deliver(exposure, product)
 
     def _combine(self, planned: PlannedPosition, shelf: Shelf, names: list[str], suffix: str) -> None:
@@ -343,42 +414,55 @@ class Run:
         members = [self.folder / name for name in names]
         suffixes = ("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")
         trailer = None if self.in_memory else join_trailers(members, self.folder / output, suffixes)
-        with self.door.trailer(trailer):
+        product_name = planned.product(suffix)
+        with _context(f"product {product_name}"), self.door.trailer(trailer):
             files = [("Input", Path(name)) for name in names]
             with banner("acsrej", *files, ("Output", Path(output))):
                 log.info("CRCORR   PERFORM")
                 sources = [shelf.source(name) for name in names]
-                first = planned.members[0].plan
-                plan = acsrej.prepare(sources, self._rejection(planned), refs=self._references(first.exposure, planned))
+                refs = self._references(planned.members[0].plan.exposure, planned.common)
+                plan = acsrej.prepare(sources, self._rejection(), refs=refs)
                 product = acsrej.execute(
                     plan, output, mtype=planned.mtype, n_threads=self.door.n_threads, progress=self.progress
                 )
                 if plan.crmask:
                     (acsrej.flag_inputs if shelf.in_memory else acsrej.flag_files)(plan)
-                if suffix == "_crj":
-                    self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
                 log.info("CRCORR   COMPLETE")
             if self.keep_temporaries:
                 self._deliver(product, output)
-            flow = planned.members[0].flow
-            name = planned.product(suffix)
-            self._bench(product, planned).image(product, flow, output, name, cte_corrected=suffix == "_crc")
+            bench = self._bench(product, planned)
+            bench.image(product, planned.flow, output, product_name, cte_corrected=suffix == "_crc")
+            self._deliver(product, product_name)
+            if suffix == "_crj":
+                self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
             self._deliver(product, name)
+            if suffix == "_crj":
+                self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
 
     def _calibrate_sbc(self, planned: PlannedPosition) -> None:
         summands = []
         for one in planned.members:
-            with _named(one.member), self._trailer(one.member.name, revise=True):
-                exposure = self._read(one)
+            with _context(f"member {one.member.name}"), self._trailer(one.member.name, revise=True):
                 product = f"{one.member.name}_flt.fits"
-                self._bench(exposure, planned).image(exposure, one.flow, one.path.name, product, cte_corrected=False)
-                summands.append(self._deliver(exposure, product))
-        if planned.combines and self.table.kind == "RPT":
+                if not planned.flow.image and not self.in_memory:
+                    clobber = self.door.clobber
+                    self.products[product] = fits.copy_renamed(one.path, self.folder / product, clobber=clobber)
+                else:
+                    exposure = self._read(one)
+                    bench = self._bench(exposure, planned)
+                    bench.image(exposure, planned.flow, one.path.name, product, cte_corrected=False)
+                    self._deliver(exposure, product)
+                summands.append(self.products[product])
+        if planned.combines:
             output = planned.product("_sfl")
             files = [path for path in summands if isinstance(path, Path)]
             trailer = join_trailers(files, self.folder / output, (("_flt",), ("_sfl",))) if files else None
             names = [("Input", Path(path.name)) for path in files]
-            with self.door.trailer(trailer), banner("acssum", *names, ("Output", Path(output))):
+            with (
+                _context(f"product {output}"),
+                self.door.trailer(trailer),
+                banner("acssum", *names, ("Output", Path(output))),
+            ):
                 plan = acssum.prepare(summands)
                 self._deliver(acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads), output)
                 self._merge_support(files, output, planned.mtype)
@@ -393,33 +477,39 @@ class Run:
 
     def _finish(self, positions: list[PlannedPosition]) -> None:
         """Trailer of the association, support file of the dithered product, and the products' marks in the table."""
-        made = [self.folder / name for planned in positions for name in self._combined_names(planned)]
-        made = [path for path in made if "_tmp" not in path.name and "_crc" not in path.name]
-        if not made:
-            made = [self.folder / f"{one.member.name}_flt.fits" for planned in positions for one in planned.members]
+        suffix = "_sfl" if self._is_sbc and self.table.kind == "RPT" else "_crj"
+        parts: list[Path] = []
+        trailers: list[Path] = []
+        for planned in positions:
+            exposures = [self.folder / f"{one.member.name}_flt.fits" for one in planned.members]
+            product = self.folder / planned.product(suffix)
+            # PARITY: the product of a position counts in its support file although it was not made of one exposure.
+            parts += [product] if self.table.kind else exposures
+            trailers += [product] if planned.combines else exposures
         target = self.folder / f"{self.table.root}.fits"
-        trailer = join_trailers(made, target, (("_sfl", "_crj", "_crc", "_flt", "_flc"), ()))
+        trailer = join_trailers(trailers, target, (("_sfl", "_crj", "_flt"), ()))
         with self.door.trailer(trailer):
             present = [one.position.product for one in positions if one.combines and one.position.product]
-            product = self.table.dither_product
-            if product is not None:
+            dither = self.table.dither_product
+            if dither is not None:
                 with banner("acsdth"):
-                    log.info("The dithered product %s is made by DrizzlePac, not here.", product.name)
-                    self._merge_support(made, f"{product.name}_dth.fits", "PROD-DTH")
+                    log.info("The dithered product %s is made by DrizzlePac, not here.", dither.name)
+                    self._merge_support(parts, f"{dither.name}_dth.fits", "PROD-DTH")
                 # PARITY: it counts as present although another program makes it.
-                present.append(product)
+                present.append(dither)
             else:
                 log.debug("No DTH product name specified. No product created.")
-            association.mark_present(self.table.path, present)
+            if dither is not None or any(one.combines for one in positions):
+                association.mark_present(self.table.path, present)
 
 
 @contextlib.contextmanager
-def _named(member: Member) -> Iterator[None]:
-    """Say in errors which member of the association they are about."""
+def _context(text: str) -> Iterator[None]:
+    """Say in errors which exposure or product of the association they are about."""
     try:
         yield
     except CalacsError as error:
-        error.add_context(f"member {member.name}")
+        error.add_context(text)
         raise
 
 
@@ -469,7 +559,16 @@ def _summarize(table: Association) -> None:
             log.debug("Exposure %s (%s)", member.name, member.mtype.upper())
 
 
-def raw_files(path: Path) -> list[Path]:
-    """Raw files of the members of an association table that are present, beside the table."""
-    table = association.read(path)
-    return [path.with_name(f"{member.name}_raw.fits") for position in table.positions for member in position.members]
+def plan(path: Path, given: Overrides) -> tuple[list[Plan], Problems]:
+    """Find out what would be done with an association; return the plans of its exposures, and all that is wrong.
+
+    Raises
+    ------
+    CalacsError
+        The table cannot be read, or contradicts itself.
+    """
+    door = FileDoor("calacs", quiet=True)
+    run = Run(_read(path, door), door, given, in_memory=True, folder=path.parent)
+    problems = Problems()
+    positions = run.plan(problems)
+    return [one.plan for planned in positions for one in planned.members], problems

@@ -17,7 +17,7 @@ from calacs import association_flow, fits
 from calacs.door import FileDoor
 from calacs.errors import FileNotReadable, InvalidValue
 from calacs.exposure import Exposure
-from calacs.flow import Bench, Plan, Progress, calibrate, plan_exposure, refuse_existing
+from calacs.flow import Bench, Flow, Plan, Progress, calibrate, plan_exposure, refuse_existing
 from calacs.log import banner, log
 from calacs.names import with_suffix
 from calacs.observation import Observation
@@ -184,7 +184,8 @@ def process(
         log.info("LoadAsn:  Processing SINGLE exposure")
         exposure = fits.read_exposure(path)
         bench = _bench(exposure, given, door.n_threads, progress)
-        refuse_existing(exposure, path.parent, temporaries=keep_temporaries, clobber=door.clobber)
+        flow = Flow.of(exposure)
+        refuse_existing(exposure, path.parent, flow, temporaries=keep_temporaries, clobber=door.clobber)
         is_ccd = Observation.of(exposure.primary).is_ccd
         products: list[Path] = []
         with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra"), revise=not is_ccd):

@@ -7,9 +7,13 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calacs._version import OFFICIAL_VERSION, __version__
+
+if TYPE_CHECKING:
+    from calacs.flow import Plan
+    from calacs.refs import Problems
 
 EXIT_FAILURE = 1
 """Some exposure could not be calibrated, or has problems."""
@@ -167,29 +171,39 @@ def _fail(error: Exception) -> int:
 
 def _plans(options: argparse.Namespace, *parts: str) -> int:
     from calacs import report
-    from calacs.association_flow import raw_files
-    from calacs.calacs import plan
     from calacs.errors import CalacsError
 
     status = 0
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            paths = [raw for path in _inputs(options) for raw in (raw_files(path) if "_asn" in path.name else [path])]
+            paths = _inputs(options)
         except CalacsError as error:
             return _fail(error)
         for path in paths:
             try:
-                made = plan(path, **_overrides(options))
+                plans, problems = _plan(path, _overrides(options))
             except (CalacsError, TypeError, ValueError) as error:
                 status = _fail(error)
                 continue
-            print("\n\n".join(text for text in (getattr(report, part)(made) for part in parts) if text))
-            if made.problems.found:
-                print(f"\n{len(made.problems.found)} problems:\n{report.describe_problems(made)}")
+            for made in plans:
+                print("\n\n".join(text for text in (getattr(report, part)(made) for part in parts) if text), end="\n\n")
+            if problems.found:
+                print(f"{path.name}: {report.count(problems)}:\n{report.describe_problems(problems)}\n")
                 status = EXIT_FAILURE
-            print(flush=True)
+            sys.stdout.flush()
     return status
+
+
+def _plan(path: Path, given: dict[str, Any]) -> tuple[list[Plan], Problems]:
+    from calacs import association_flow
+    from calacs.calacs import plan
+    from calacs.overrides import Overrides
+
+    if "_asn" in path.name:
+        return association_flow.plan(path, Overrides.of(given))
+    made = plan(path, **given)
+    return [made], made.problems
 
 
 def _check(options: argparse.Namespace) -> int:

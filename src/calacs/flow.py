@@ -23,7 +23,7 @@ from calacs.names import filename_keyword, with_suffix
 from calacs.observation import Observation
 from calacs.overrides import Overrides
 from calacs.refs import Problems, References
-from calacs.registry import REGISTRY
+from calacs.registry import REGISTRY, RefSpec
 from calacs.step import Job, State, read_switch
 
 Progress = Callable[[str], None]
@@ -51,23 +51,28 @@ class Flow:
         Whether acsccd, acscte and acs2d have something to do.
     expscorr : bool
         Whether EXPSCORR is PERFORM, so that acs2d sets it to COMPLETE.
+    switches : frozenset of str
+        Switches that acs2d follows.
     """
 
     ccd: bool
     cte: bool
     image: bool
     expscorr: bool
+    switches: frozenset[str]
 
     @classmethod
     def of(cls, exposure: Exposure) -> Flow:
         """Look at the switches of a raw exposure."""
         is_ccd = Observation.of(exposure.primary).is_ccd
-        image = performed(exposure, *IMAGE_SWITCHES, *(() if is_ccd else ("DQICORR",)))
+        followed = IMAGE_SWITCHES if is_ccd else (*IMAGE_SWITCHES, "DQICORR")
+        switches = frozenset(switch for switch in followed if performed(exposure, switch))
         return cls(
             is_ccd and performed(exposure, *CCD_SWITCHES),
             is_ccd and performed(exposure, "PCTECORR"),
-            image,
+            bool(switches),
             performed(exposure, "EXPSCORR"),
+            switches,
         )
 
     @property
@@ -98,12 +103,28 @@ class Plan:
     calibrated: list[Exposure] = field(default_factory=list)
 
 
-def plan_exposure(exposure: Exposure, given: Overrides, refs: References, problems: Problems | None = None) -> Plan:
-    """Prepare all tasks of an exposure whose pixels are not read."""
-    plan = Plan(exposure, problems=problems or Problems())
+def plan_exposure(
+    exposure: Exposure, given: Overrides, refs: References, flow: Flow | None = None, *, combined: bool = False
+) -> Plan:
+    """Prepare all tasks of an exposure whose pixels are not read.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Headers of the raw exposure.
+    given : Overrides
+        What the caller replaces.
+    refs : References
+        Reference files.
+    flow : Flow
+        The tasks to go through, where those of another exposure of the association count.
+    combined : bool
+        Whether the exposure is going to be combined with others, so that there is something to do in any case.
+    """
+    plan = Plan(exposure)
     with plan.problems:
-        flow = Flow.of(exposure)
-        if flow.nothing:
+        flow = flow or Flow.of(exposure)
+        if flow.nothing and not combined:
             raise NothingToDo(f"{exposure.name}: no calibration switch is PERFORM: nothing to do")
         shadow = exposure
         if flow.ccd:
@@ -128,6 +149,7 @@ def plan_exposure(exposure: Exposure, given: Overrides, refs: References, proble
                         problems=plan.problems,
                         cte_corrected=bool(cte_corrected),
                         expscorr=flow.expscorr,
+                        switches=flow.switches,
                     )
                 )
                 plan.jobs[-1].label = "acs2d after acscte" if cte_corrected else "acs2d"
@@ -202,6 +224,7 @@ class Bench:
                     refs=self.refs,
                     cte_corrected=cte_corrected,
                     expscorr=flow.expscorr,
+                    switches=flow.switches,
                 )
                 acs2d.finish(job, name, self.progress)
         else:
@@ -241,23 +264,24 @@ def calibrate(exposure: Exposure, bench: Bench) -> Iterator[tuple[str, Exposure]
 
 def shared_references(first: Exposure) -> dict[str, Any]:
     """Reference files that the first exposure of a position names for all of them."""
-    return {
-        spec.keyword: first.primary.get_str(spec.keyword, "")
-        for spec in REGISTRY.values()
-        if spec.keyword not in OWN_REFERENCES and (not spec.switches or performed(first, *spec.switches))
-    }
+
+    def shared(spec: RefSpec) -> bool:
+        # Sections of the overscan are common to all only where the bias level is subtracted.
+        switches = ("BLEVCORR",) if spec.keyword == "OSCNTAB" else spec.switches
+        return spec.keyword not in OWN_REFERENCES and (not switches or performed(first, *switches))
+
+    return {spec.keyword: first.primary.get_str(spec.keyword, "") for spec in REGISTRY.values() if shared(spec)}
 
 
-def targets(exposure: Exposure, folder: Path, *, temporaries: bool) -> list[Path]:
+def targets(exposure: Exposure, folder: Path, flow: Flow, *, temporaries: bool) -> list[Path]:
     """Files that the pipeline will write for an exposure."""
-    flow = Flow.of(exposure)
     suffixes = ["_flt"] + ["_flc"] * flow.cte
     if temporaries and Observation.of(exposure.primary).is_ccd:
         suffixes += ["_blv_tmp"] + ["_blc_tmp"] * flow.cte
     return [folder / product_name(exposure, suffix) for suffix in suffixes]
 
 
-def refuse_existing(exposure: Exposure, folder: Path, *, temporaries: bool, clobber: bool) -> None:
+def refuse_existing(exposure: Exposure, folder: Path, flow: Flow, *, temporaries: bool, clobber: bool) -> None:
     """Raise OutputExists if a file that will be written exists and may not be replaced."""
-    for target in targets(exposure, folder, temporaries=temporaries):
+    for target in targets(exposure, folder, flow, temporaries=temporaries):
         fits.refuse_existing(target, clobber=clobber)

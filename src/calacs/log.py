@@ -27,6 +27,8 @@ from calacs._version import CAL_VER
 from calacs.errors import NothingToDo
 
 log = logging.getLogger("calacs")
+# Without a handler of its own, a library's warnings go to standard error.
+log.addHandler(logging.NullHandler())
 
 _PREFIX = {logging.WARNING: "Warning    ", logging.ERROR: "ERROR:    "}
 _LINE = 80

@@ -11,6 +11,7 @@ from calacs.step import Job, State, Step
 
 if TYPE_CHECKING:
     from calacs.flow import Plan
+    from calacs.refs import Problems
 
 _VERDICT = {
     State.PERFORM: "will be done",
@@ -63,7 +64,7 @@ def describe_references(plan: Plan) -> str:
     """Which reference files are used, what was chosen in them, and whether they will do."""
     rows = [("keyword", "file", "chosen", "verdict")]
     for keyword, step, job in _used(plan.jobs):
-        problem = next((str(p) for p in plan.problems.found if str(p).startswith(keyword)), "")
+        problem = next((str(p) for p in plan.problems.found if str(p.args[0]).startswith(keyword)), "")
         if problem:
             name = str(plan.exposure.primary.get(keyword, ""))
             rows.append((keyword, name, "", "see below"))
@@ -96,6 +97,12 @@ def _used(jobs: Iterable[Job]) -> Iterator[tuple[str, Step | None, Job]]:
                     yield keyword, step, job
 
 
-def describe_problems(plan: Plan) -> str:
+def count(problems: Problems) -> str:
+    """How many problems there are, in words."""
+    n = len(problems.found)
+    return "one problem" if n == 1 else f"{n} problems"
+
+
+def describe_problems(problems: Problems) -> str:
     """All that is wrong, numbered."""
-    return "\n".join(f"{number}. {problem}" for number, problem in enumerate(plan.problems.found, 1))
+    return "\n".join(f"{number}. {problem}" for number, problem in enumerate(problems.found, 1))

@@ -32,7 +32,9 @@ def support_name(path: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{stem.removesuffix(suffix)}_spt.{extension}")
 
 
-def foresee(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]) -> Path | None:
+def foresee(
+    inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str], *, clobber: bool = False
+) -> Path | None:
     """Name of the support file that `merge` would make; None where the first input has none.
 
     Raises
@@ -43,7 +45,7 @@ def foresee(inputs: Sequence[str | os.PathLike[str]], output: str | os.PathLike[
     if not inputs or not support_name(inputs[0]).is_file():
         return None
     target = support_name(output)
-    fits.refuse_existing(target, clobber=False)
+    fits.refuse_existing(target, clobber=clobber)
     return target
 
 

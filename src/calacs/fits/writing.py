@@ -334,7 +334,13 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str) -> N
         width = table.data.dtype.itemsize
         start = table.fileinfo()["datLoc"]
     # A logical cell is the letter T; tables with a text or number column instead hold what reads as true.
-    true = b"T" if cell.itemsize == 1 else b"yes" if cell.kind == "S" else (1).to_bytes(cell.itemsize, "big")
+    true = (
+        b"T"
+        if table.columns[name].format.endswith("L")
+        else b"yes"
+        if cell.kind == "S"
+        else (1).to_bytes(cell.itemsize, "big")
+    )
     for row in rows:
         first = start + row * width + offset
         data[first : first + cell.itemsize] = true.ljust(cell.itemsize)
