@@ -435,9 +435,6 @@ class Run:
             self._deliver(product, product_name)
             if suffix == "_crj":
                 self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
-            self._deliver(product, name)
-            if suffix == "_crj":
-                self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
 
     def _calibrate_sbc(self, planned: PlannedPosition) -> None:
         summands = []
