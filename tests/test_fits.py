@@ -1,5 +1,6 @@
 """FITS files: what is read, what is written, and what is refused."""
 
+import contextlib
 import errno
 import gzip
 import os
@@ -527,27 +528,28 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
         exposure().write(tmp_path / "x.fits")
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_disk():
+    """No file may grow beyond three blocks; for as short a time as possible, since that holds for pytest's output too."""
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 * BLOCK, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_full_disk(tmp_path):
-    with nothing_changes(tmp_path), pytest.raises(WriteFailed, match="cannot be written") as caught:
+    with nothing_changes(tmp_path), pytest.raises(WriteFailed, match="cannot be written") as caught, small_disk():
         exposure().write(tmp_path / "x.fits")
     assert caught.value.status == 1020
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_keeps_the_old_file(tmp_path):
     path = tmp_path / "x.fits"
     path.write_text("old")
-    with nothing_changes(tmp_path), pytest.raises(WriteFailed):
+    with nothing_changes(tmp_path), pytest.raises(WriteFailed), small_disk():
         exposure().write(path, clobber=True)
 
 
