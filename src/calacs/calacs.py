@@ -212,6 +212,6 @@ def find_input(path: Path) -> Path:
         )
     names = [name] if ".fit" in name.lower() else [name, f"{name}.fits", f"{name}_asn.fits", f"{name}_raw.fits"]
     for one in names:
-        if path.with_name(one).is_file():
+        if path.with_name(one).exists():
             return path.with_name(one)
     raise FileNotReadable(f"{path}: no such file; check the name and the folder")
