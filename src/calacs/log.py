@@ -118,10 +118,21 @@ class TrailerHandler(logging.Handler):
         super().close()
 
 
+class _Forwarder(logging.Handler):
+    """Hands messages on to the handlers of the user, who must not see more of them because a trailer wants more."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one message on."""
+        parent = log.parent
+        if parent is not None and parent.hasHandlers():
+            parent.callHandlers(record)
+
+
 _innermost: ContextVar[TrailerHandler | None] = ContextVar("calacs_trailer", default=None)
 _handlers: list[TrailerHandler] = []
 _lock = threading.Lock()
 _user_level = [logging.NOTSET]
+_forwarder = _Forwarder()
 
 
 def report_unwritten(path: Path | str, error: OSError) -> None:
@@ -173,6 +184,10 @@ def _attach(handler: TrailerHandler) -> None:
     with _lock:
         if not _handlers:
             _user_level[0] = log.level
+            _forwarder.setLevel(log.getEffectiveLevel())
+            if log.propagate:
+                log.addHandler(_forwarder)
+                log.propagate = False
         _handlers.append(handler)
         log.addHandler(handler)
         _choose_level()
@@ -183,6 +198,9 @@ def _detach(handler: TrailerHandler) -> None:
         _handlers.remove(handler)
         log.removeHandler(handler)
         _choose_level()
+        if not _handlers and _forwarder in log.handlers:
+            log.removeHandler(_forwarder)
+            log.propagate = True
 
 
 def _choose_level() -> None:
