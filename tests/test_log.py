@@ -50,14 +50,19 @@ def test_trailers_nest(tmp_path, capsys):
         log.info("nowhere")
 
 
-def test_a_trailer_can_be_revised(tmp_path):
+def test_a_trailer_can_be_revised(tmp_path, capsys):
     path = tmp_path / "x.tra"
-    for _ in range(3):
-        with trailer(path, quiet=True, revise=True), banner("acs2d"):
+    path.write_text("kept\nCALBEG*** ACSCCD\nlost\n")
+    for path in (tmp_path / "x.tra", tmp_path / "y.tra", tmp_path / "y.tra"):
+        with trailer(path, revise=True), banner("acs2d"):
             log.info("work")
-    text = path.read_text()
-    assert text.count("CALBEG") == text.count("work") == 1
-    assert text.startswith(f"Creating new trailer file `{path}'.\n\nRevising existing trailer file")
+    shown = capsys.readouterr().out
+    assert [shown.count(f"{text} trailer file") for text in ("Revising existing", "Creating new")] == [2, 1]
+    assert (tmp_path / "x.tra").read_text().startswith("kept\n\nCALBEG*** ACS2D")
+    for name in "xy":
+        text = (tmp_path / f"{name}.tra").read_text()
+        assert text.count("CALBEG") == text.count("work") == 1
+        assert "lost" not in text
 
 
 @pytest.mark.parametrize("path", ["folder", "none/x.tra"])
@@ -105,6 +110,7 @@ def test_an_error_is_told_once(capsys):
 
 def test_the_log_of_the_user(tmp_path, caplog, capsys):
     """A trailer wants all messages; the user's handlers get those of the level that was chosen, and none twice."""
+    handlers = list(log.handlers)
     with trailer(tmp_path / "x.tra", quiet=True):
         log.info("one")
         log.warning("two")
@@ -115,12 +121,12 @@ def test_the_log_of_the_user(tmp_path, caplog, capsys):
     assert [record.message for record in caplog.records] == ["three"]
     assert log.level == logging.NOTSET
     assert log.propagate
-    assert log.handlers == []
+    assert log.handlers == handlers
     assert capsys.readouterr() == ("", "")
 
 
 def test_runs_at_once_keep_their_messages_apart(tmp_path):
-    barrier = threading.Barrier(2)
+    barrier, handlers = threading.Barrier(2), list(log.handlers)
 
     def run(name):
         with trailer(tmp_path / f"{name}.tra", quiet=True, verbose=name == "a"):
@@ -135,4 +141,4 @@ def test_runs_at_once_keep_their_messages_apart(tmp_path):
         thread.join()
     for name in "ab":
         assert (tmp_path / f"{name}.tra").read_text().splitlines() == [f"{name} {i}" for i in range(50)]
-    assert log.handlers == []
+    assert log.handlers == handlers

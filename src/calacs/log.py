@@ -74,13 +74,17 @@ class TrailerHandler(logging.Handler):
     def keep(self, text: str) -> None:
         """Show and keep one line."""
         self.lines.append(text)
+        self.show(text)
+        if self.path is not None:
+            self.save(self.path)
+
+    def show(self, text: str) -> None:
+        """Show one line."""
         if not self.quiet:
             try:
                 print(text, file=sys.stdout, flush=True)
             except (OSError, ValueError):  # nobody listens, or the terminal lacks a character
                 self.quiet = True
-        if self.path is not None:
-            self.save(self.path)
 
     def save(self, path: Path) -> None:
         """Append the lines kept so far to a trailer; a failure to do so is only reported."""
@@ -167,7 +171,7 @@ def trailer(
     _attach(handler)
     try:
         if revise and path is not None:
-            log.info("%s trailer file `%s'.", "Revising existing" if path.exists() else "Creating new", path)
+            handler.show(f"{'Revising existing' if path.exists() else 'Creating new'} trailer file `{path}'.")
         yield handler
     finally:
         _detach(handler)
