@@ -16,7 +16,7 @@
 
 static ptrdiff_t cte_stride(ptrdiff_t n_tail)
 {
-    return (n_tail + 8 + 7) / 8 * 8;
+    return (n_tail + CTE_FRONT + CTE_BLOCK + 8 + 7) / 8 * 8;
 }
 
 int cal_cte_isa(int isa)
@@ -96,9 +96,10 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
             if (r < 0.0 || h < 0.0)
                 plan->plain = 0;
             growth[level] = fmax(growth[level], fmax(r, r + h - 1.0 + CTE_SLACK));
-            release[level * stride + age] = r;
-            held[level * stride + age] = h;
+            release[level * stride + CTE_FRONT + age] = r;
+            held[level * stride + CTE_FRONT + age] = h;
         }
+        release[level * stride + CTE_FRONT - 1] = -1.0;
         growth[level] *= 1.0 + CTE_SLACK;
     }
     if (!(model->read_noise * model->read_noise > 0.0) || charge[0] < 0.5 * CTE_EMPTY)
@@ -124,8 +125,8 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
     plan->oversubtraction = model->oversubtraction;
     plan->charge = charge;
     plan->amount = amount;
-    plan->release = release;
-    plan->held = held;
+    plan->release = release + CTE_FRONT;
+    plan->held = held + CTE_FRONT;
     plan->growth = growth;
     plan->lanes = lanes;
     return CAL_OK;

@@ -10,10 +10,10 @@ CTE_TARGET_PUSH("avx2,fma,bmi,bmi2,lzcnt,popcnt")
 #define LANES 4
 #define NAME(x) x##_avx2
 #define ALL UINT64_C(0xFFFFFFFF)
-#define HIGHEST_BIT(mask) (63 - (ptrdiff_t)__builtin_clzll(mask))
+#define HIGHEST_BIT(mask) (63 - (ptrdiff_t)_lzcnt_u64(mask))
+#define REACHING(p, threshold) (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(p, _mm256_set1_pd(threshold), _CMP_GE_OQ))
+#define HIGHEST_OF(now) (31 - (ptrdiff_t)_lzcnt_u32(now))
 #define LOWEST_BIT(mask) __builtin_ctzll(mask)
-#define COUNT_BITS(mask) __builtin_popcountll(mask)
-#define FEW 10
 
 typedef __m256d vec;
 #define LOAD(p) _mm256_loadu_pd(p)
@@ -75,6 +75,7 @@ static const int32_t cte_age[16][8] = {
 #undef L
 
 
+#define UNLESS(mask, a, b) _mm256_blendv_pd(a, b, _mm256_loadu_pd((const double *)(const void *)cte_fill[mask]))
 #define PICK(v, index) _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(v), index))
 
 /* As in cte_avx512.c. */

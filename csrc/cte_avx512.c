@@ -10,10 +10,10 @@ CTE_TARGET_PUSH("avx512f,avx512dq,avx512bw,avx512vl,fma,avx2,bmi,bmi2,lzcnt,popc
 #define LANES 8
 #define NAME(x) x##_avx512
 #define ALL UINT64_MAX
-#define HIGHEST_BIT(mask) (63 - (ptrdiff_t)__builtin_clzll(mask))
+#define HIGHEST_BIT(mask) (63 - (ptrdiff_t)_lzcnt_u64(mask))
+#define REACHING(p, threshold) (unsigned)_mm512_cmp_pd_mask(p, _mm512_set1_pd(threshold), _CMP_GE_OQ)
+#define HIGHEST_OF(now) (31 - (ptrdiff_t)_lzcnt_u32(now))
 #define LOWEST_BIT(mask) __builtin_ctzll(mask)
-#define COUNT_BITS(mask) __builtin_popcountll(mask)
-#define FEW 10
 
 typedef __m512d vec;
 #define LOAD(p) _mm512_loadu_pd(p)
@@ -29,6 +29,7 @@ typedef __m512d vec;
 #define PAIR(low, high) _mm512_kunpackb(REACHES(high), REACHES(low))
 #define AT_LEAST(threshold)                                                                              \
     (uint64_t) _mm512_kunpackd(_mm512_kunpackw(PAIR(p6, p7), PAIR(p4, p5)), _mm512_kunpackw(PAIR(p2, p3), PAIR(p0, p1)))
+#define UNLESS(mask, a, b) _mm512_mask_mov_pd(a, (__mmask8)(mask), b)
 #define HIGHEST(v) _mm512_reduce_max_pd(v)
 #define LOWEST(v) _mm512_reduce_min_pd(v)
 

@@ -2,10 +2,15 @@
 #ifndef CALACS_CTE_INTERNAL_H
 #define CALACS_CTE_INTERNAL_H
 
+#include <float.h>
+
 #include "internal.h"
 
-/* Elements of zeros after each profile, and of padding around each column: a vector may run over by its width. */
+/* Elements of padding around each column: a vector may run over by its width. */
 #define CTE_PAD 32
+
+/* Elements before each profile: a vector may begin before the row that captures. */
+#define CTE_FRONT 8
 
 /* A row no trail reaches from. */
 #define CTE_NEVER (-(1 << 28))
@@ -38,7 +43,8 @@ struct cal_cte_plan {
     int plain;              /* the vector kernels' conditions on the tables hold */
     const double *charge;   /* [n_level] */
     const double *amount;   /* [n_level] capture of one sub-step at unit trap density */
-    const double *release;  /* [n_level][stride], zero beyond n_tail */
+    const double *release;  /* [n_level][stride], zero beyond n_tail for a block and more; before each the elements
+                               0, ..., 0, -1: charge that is captured is released to the negative */
     const double *held;     /* [n_level][stride] */
     const double *growth;   /* [n_level] bound on what a packet can gain, per trapped charge, in non-falling density */
     const cte_lanes *lanes;

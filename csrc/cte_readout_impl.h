@@ -5,10 +5,10 @@
  *   vec                      vector of LANES doubles, with
  *   LOAD STORE SPREAD ADD SUB MUL DIV MAX MIN
  *   HIGHEST LOWEST           largest and smallest lane
- *   AT_LEAST(x)           mask of the 8 * LANES rows in p0 .. p7 that are at least x
+ *   UNLESS(m, a, b)          b where the mask is set, else a
+ *   REACHING(p, x)           mask of the lanes of p that are at least x;  AT_LEAST(x) of all rows, in p0 .. p7
  *   CAPTURE(...)             see cte_avx512.c
- *   ALL                      mask of 8 * LANES set bits;  HIGHEST_BIT LOWEST_BIT COUNT_BITS of a mask
- *   FEW                      captures in a block up to which vectors without one are told apart
+ *   ALL                      mask of 8 * LANES set bits;  HIGHEST_BIT LOWEST_BIT of a mask, HIGHEST_OF of LANES bits
  *
  * A row changes only at its own step within a level, so which rows capture is known before the level is run; and rows
  * depend on earlier rows only, so a block of 8 * LANES rows, held in registers, can go through all levels of a
@@ -19,36 +19,29 @@
 #define BLOCK (8 * LANES)
 #define EACH(do_) do_(0) do_(1) do_(2) do_(3) do_(4) do_(5) do_(6) do_(7)
 
-/* Rows of one vector, of which those of `now` capture. */
-#define NOW(g) const unsigned now = (unsigned)(mask >> ((g) * LANES)) & ((1U << LANES) - 1);
-#define FILL(g)                                                                                             \
-    {                                                                                                       \
-        const ptrdiff_t ago = (g) * LANES - 1 - last, age = ago < n_tail ? ago : n_tail;                    \
-                                                                                                            \
-        p##g = CAPTURE(p##g, now, release + age, held + age, r, h, LOAD(here + (g) * LANES), carried, lanes); \
+/* Rows of one vector, in a level with captures; `age` rows lie between the last capture and the vector.  Each vector is
+ * compared anew, not to wait for the mask of the whole block. */
+#define SOME(g)                                                                                                   \
+    {                                                                                                             \
+        const unsigned now = REACHING(p##g, threshold);                                                           \
+                                                                                                                  \
+        if (now == (1U << LANES) - 1 && age == 0) {                                                               \
+            p##g = ADD(p##g, change != NULL ? LOAD(change + (g) * LANES) : NAME(change)(here + (g) * LANES, r0, h0)); \
+            carried = here + (g) * LANES + LANES - 1;                                                             \
+        } else if (now) {                                                                                         \
+            p##g = CAPTURE(p##g, now, release + age, held + age, r, h, LOAD(here + (g) * LANES), carried, lanes); \
+            carried = here + (g) * LANES + HIGHEST_OF(now);                                                       \
+            age = LANES - 1 - HIGHEST_OF(now);                                                                    \
+        } else {                                                                                                  \
+            if (age < n_tail)                                                                                     \
+                p##g = ADD(p##g, MUL(LOAD(release + age), SPREAD(*carried)));                                     \
+            age += LANES;                                                                                         \
+        }                                                                                                         \
     }
-#define KEEP(g)                                \
-    {                                          \
-        last = (g) * LANES + HIGHEST_BIT(now); \
-        carried = here + last;                 \
-    }
-#define MANY(g)     \
-    {               \
-        NOW(g)      \
-        FILL(g)     \
-        if (now)    \
-            KEEP(g) \
-    }
-#define SOME(g)                                                                              \
-    {                                                                                        \
-        NOW(g)                                                                               \
-        if (now) {                                                                           \
-            FILL(g)                                                                          \
-            KEEP(g)                                                                          \
-        } else if ((g) * LANES - 1 - last < n_tail) {                                        \
-            p##g = ADD(p##g, MUL(LOAD(release + (g) * LANES - 1 - last), SPREAD(*carried))); \
-        }                                                                                    \
-    }
+
+/* Mask of the lanes of one vector that capture; one vector of a trail. */
+#define NOW(g) ((unsigned)(mask >> ((g) * LANES)) & ((1U << LANES) - 1))
+#define TRAIL(g) p##g = ADD(p##g, MUL(LOAD(from + (g) * LANES), trapped));
 
 /* Range of the charge in a block. */
 static void NAME(range)(cte_column *column, ptrdiff_t block)
@@ -108,7 +101,7 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
         for (ptrdiff_t block = 0; block < n_block; ++block) {
             const ptrdiff_t first = block * BLOCK;
             double *const packet = column->packet + first;
-            const double *const here = column->trap + first;
+            double *const here = column->trap + first;
             const double most = column->trap_most[block];
             double bound = column->high[block], low = column->low[block]; /* no packet is above or below */
             ptrdiff_t reach = column->reach[block], top, next_live = -1;
@@ -157,28 +150,78 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                     }
                     last = BLOCK - 1;
                     carried = here + last;
-                } else if (mask != 0) {
-                    const vec r = LOAD(release), h = LOAD(held);
+                } else if (mask != 0 && (mask & (mask - 1)) == 0 && -1 - last >= n_tail) {
+                    /* One row captures and nothing trails into the block.  The levels below go the same way, as long as
+                     * bounds show that this row keeps reaching them and no other one does. */
+                    const ptrdiff_t row = LOWEST_BIT(mask);
+                    const vec trapped = SPREAD(here[row]), none = SPREAD(-DBL_MAX);
+                    double own = threshold, others;
 
-                    if (COUNT_BITS(mask) > FEW) {
-                        EACH(MANY)
-                    } else {
-                        EACH(SOME)
+#define OTHERS(g) MAX(none, UNLESS(NOW(g), p##g, none))
+                    others = HIGHEST(MAX(MAX(MAX(OTHERS(0), OTHERS(1)), MAX(OTHERS(2), OTHERS(3))),
+                                         MAX(MAX(OTHERS(4), OTHERS(5)), MAX(OTHERS(6), OTHERS(7)))));
+                    if (next_live < 0 && row + n_tail >= BLOCK)
+                        next_live = level;
+                    for (;;) {
+                        const double *const from = plan->release + level * plan->stride - 1 - row;
+
+                        switch (row / LANES) {
+                        case 0: TRAIL(0) /* fall through */
+                        case 1: TRAIL(1) /* fall through */
+                        case 2: TRAIL(2) /* fall through */
+                        case 3: TRAIL(3) /* fall through */
+                        case 4: TRAIL(4) /* fall through */
+                        case 5: TRAIL(5) /* fall through */
+                        case 6: TRAIL(6) /* fall through */
+                        default: TRAIL(7)
+                        }
+                        state[level].row = first + row;
+                        state[level].trapped = here[row];
+                        bound += growth[level] * most;
+                        low -= most;
+                        others += growth[level] * most;
+                        own -= here[row];
+                        if (level == 0 || charge[level - 1] > own || charge[level - 1] <= others ||
+                            first - 1 - state[level - 1].row < n_tail)
+                            break;
+                        --level;
                     }
-                } else if (-1 - last < n_tail) {
-                    const vec trapped = SPREAD(*carried);
-                    const double *const r = release - 1 - last;
+                    continue;
+                } else if (mask != 0) {
+                    const vec r = LOAD(release), h = LOAD(held), r0 = SPREAD(release[0]), h0 = SPREAD(held[0]);
+                    const double *const change =
+                        level < CTE_DENSE ? NAME(dense)(column, block, level, release[0], held[0]) : NULL;
+                    ptrdiff_t age = -1 - last < n_tail ? -1 - last : n_tail;
 
-#define TRAIL(g) p##g = ADD(p##g, MUL(LOAD(r + (g) * LANES), trapped));
-                    switch ((n_tail + last + LANES) / LANES) {
-                    default: TRAIL(7) /* fall through */
-                    case 7: TRAIL(6) /* fall through */
-                    case 6: TRAIL(5) /* fall through */
-                    case 5: TRAIL(4) /* fall through */
-                    case 4: TRAIL(3) /* fall through */
-                    case 3: TRAIL(2) /* fall through */
-                    case 2: TRAIL(1) /* fall through */
-                    case 1: TRAIL(0)
+                    EACH(SOME)
+                    last = HIGHEST_BIT(mask);
+                    carried = here + last;
+                } else if (-1 - last < n_tail) {
+                    /* Nothing but a trail; the levels below go the same way, as long as it is the same and bounds show
+                     * that no row reaches them. */
+                    const double value = *carried;
+                    const vec trapped = SPREAD(value);
+
+                    if (next_live < 0 && last + n_tail >= BLOCK)
+                        next_live = level;
+                    for (;;) {
+                        const double *const from = plan->release + level * plan->stride - 1 - last;
+
+                        switch ((n_tail + last + LANES) / LANES) {
+                        default: TRAIL(7) /* fall through */
+                        case 7: TRAIL(6) /* fall through */
+                        case 6: TRAIL(5) /* fall through */
+                        case 5: TRAIL(4) /* fall through */
+                        case 4: TRAIL(3) /* fall through */
+                        case 3: TRAIL(2) /* fall through */
+                        case 2: TRAIL(1) /* fall through */
+                        case 1: TRAIL(0)
+                        }
+                        if (level == 0 || charge[level - 1] <= bound + growth[level] * most ||
+                            state[level - 1].row != first + last || state[level - 1].trapped != value)
+                            break;
+                        bound += growth[level] * most;
+                        --level;
                     }
                 } else {
                     continue;
