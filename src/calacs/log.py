@@ -1,6 +1,6 @@
 """Messages: the library logs, the file doors print and keep trailers.
 
-The logger is ``calacs``; the library attaches no handler to it.  A file door shows the messages of its run on standard
+The logger is ``calacs``; its one handler serves the trailers.  A file door shows the messages of its run on standard
 output, unless told to be quiet, and appends them to the trailer file (``x.tra``) beside the product.  Trailers nest: what
 a pipeline says before its first task begins the first trailer that a task opens, and what it says at the end goes to the
 last one.
@@ -27,8 +27,6 @@ from calacs._version import CAL_VER
 from calacs.errors import NothingToDo
 
 log = logging.getLogger("calacs")
-# Without a handler of its own, a library's warnings go to standard error.
-log.addHandler(logging.NullHandler())
 
 _PREFIX = {logging.WARNING: "Warning    ", logging.ERROR: "ERROR:    "}
 _LINE = 80
@@ -62,7 +60,7 @@ class TrailerHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show and keep one message; a failure to do so is no failure of the run."""
         innermost = _innermost.get()
-        if innermost is not self and (innermost is not None or self is not _handlers[-1]):
+        if innermost is not self and (innermost is not None or self not in _handlers[-1:]):
             return  # another run's, or meant for a trailer inside this one; threads of a pool have no context
         text = _PREFIX.get(record.levelno, "") + record.getMessage()
         if getattr(record, "stamp", False):
@@ -122,21 +120,33 @@ class TrailerHandler(logging.Handler):
         super().close()
 
 
-class _Forwarder(logging.Handler):
-    """Hands messages on to the handlers of the user, who must not see more of them because a trailer wants more."""
+class _Dispatcher(logging.Handler):
+    """The one handler of the library: hands messages to the trailers that are open.
+
+    Handlers of the user must not see more because a trailer wants more; so, while there are trailers, messages reach
+    them through this handler, if the level that the user chose lets them through.
+    """
+
+    user_level = logging.WARNING
+    forwards = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand one message on."""
+        for handler in tuple(_handlers):
+            if record.levelno >= handler.level:
+                handler.handle(record)
         parent = log.parent
-        if parent is not None and parent.hasHandlers():
+        if self.forwards and record.levelno >= self.user_level and parent is not None and parent.hasHandlers():
             parent.callHandlers(record)
 
 
 _innermost: ContextVar[TrailerHandler | None] = ContextVar("calacs_trailer", default=None)
 _handlers: list[TrailerHandler] = []
 _lock = threading.Lock()
-_user_level = [logging.NOTSET]
-_forwarder = _Forwarder()
+_chosen_level = [logging.NOTSET]
+# Without a handler of its own, a library's warnings go to standard error.
+_dispatcher = _Dispatcher()
+log.addHandler(_dispatcher)
 
 
 def report_unwritten(path: Path | str, error: OSError) -> None:
@@ -187,30 +197,25 @@ def trailer(
 def _attach(handler: TrailerHandler) -> None:
     with _lock:
         if not _handlers:
-            _user_level[0] = log.level
-            _forwarder.setLevel(log.getEffectiveLevel())
-            if log.propagate:
-                log.addHandler(_forwarder)
-                log.propagate = False
+            _chosen_level[0] = log.level
+            _dispatcher.user_level = log.getEffectiveLevel()
+            _dispatcher.forwards, log.propagate = log.propagate, False
         _handlers.append(handler)
-        log.addHandler(handler)
         _choose_level()
 
 
 def _detach(handler: TrailerHandler) -> None:
     with _lock:
         _handlers.remove(handler)
-        log.removeHandler(handler)
         _choose_level()
-        if not _handlers and _forwarder in log.handlers:
-            log.removeHandler(_forwarder)
-            log.propagate = True
+        if not _handlers:
+            log.propagate, _dispatcher.forwards = _dispatcher.forwards, False
 
 
 def _choose_level() -> None:
     """Let everything pass that one of the runs wants; afterwards, what the user chose."""
-    levels = [handler.level for handler in _handlers] + [level for level in _user_level if level]
-    log.setLevel(min(levels) if _handlers else _user_level[0])
+    levels = [handler.level for handler in _handlers] + [level for level in _chosen_level if level]
+    log.setLevel(min(levels) if _handlers else _chosen_level[0])
 
 
 @contextmanager
