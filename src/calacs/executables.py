@@ -198,14 +198,14 @@ def _acssum(_: str, options: Options) -> list[Callable[[], object]]:
 
 
 def _acsrej(_: str, options: Options) -> list[Callable[[], object]]:
+    from pathlib import Path
+
     from calacs.acsrej import Given, combine_files
     from calacs.door import FileDoor, expand_exposures
     from calacs.names import expand
 
     inputs = _split(options.names[0])
     door = FileDoor("acsrej", time_stamps=options.time_stamps, verbose=options.verbose)
-    from pathlib import Path
-
     given = Given(**options.parameters)
     return [lambda: combine_files(expand_exposures(inputs), Path(expand(options.names[1])), given, door)]
 
