@@ -6,6 +6,7 @@ import os
 import pytest
 from hypothesis import settings
 
+import pipeline
 from calacs import fits, sim
 
 settings.register_profile("calacs", deadline=None, max_examples=40, derandomize=True, database=None)
@@ -70,3 +71,9 @@ def wfc(wfc_refs):
         return fits.as_exposure(sim.simulate("WFC", references=wfc_refs, **chosen).to_hdulist())
 
     return maker
+
+
+@pytest.fixture(scope="session")
+def observed(jref, hrc_refs, wfc_refs):
+    """Maker of small exposures and associations in files."""
+    return pipeline.Observed(jref, {"HRC": hrc_refs, "WFC": wfc_refs})

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +23,9 @@ from calacs._version import CAL_VER
 from calacs.combining import Source, chip_of, find_chip, join_trailers, open_sources
 from calacs.door import FileDoor, expand_exposures
 from calacs.dq import serious_bits
-from calacs.errors import CalacsWarning, InvalidValue, NothingToDo, SizeMismatch
+from calacs.errors import InvalidValue, NothingToDo, SizeMismatch
 from calacs.exposure import PLANES, Exposure, ImSet
-from calacs.log import banner, log, stamp
+from calacs.log import banner, caution, stamp
 from calacs.names import with_suffix
 from calacs.observation import DETECTORS
 from calacs.parallel import run_parallel, split_rows
@@ -226,8 +225,7 @@ def _choose_imset(plan: Plan, source: Source, extver: int) -> int:
 
 def _warn(plan: Plan, text: str) -> None:
     plan.notes.append(text)
-    log.warning("%s", text)
-    warnings.warn(f"{plan.sources[0].name}: {text}", CalacsWarning, stacklevel=3)
+    caution(plan.sources[0].name, text)
 
 
 def execute(

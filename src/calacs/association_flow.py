@@ -13,21 +13,19 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from calacs import acs2d, acsrej, acssum, association, fits, spt
 from calacs.association import Association, Member, Position
 from calacs.combining import join_trailers
 from calacs.door import FileDoor
-from calacs.errors import AssociationError, CalacsError, CalacsWarning, FileNotReadable, HeaderProblem
+from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, plan_exposure, refuse_existing, shared_references
-from calacs.log import banner, log
+from calacs.log import banner, log, muted
 from calacs.overrides import Overrides
 from calacs.refs import Problems, References
 from calacs.step import State, StepRecord, read_switch
@@ -221,7 +219,8 @@ class Run:
     def _plan(self) -> list[PlannedPosition]:
         """Plan the run; nothing may be wrong, and nothing in the way of its products."""
         problems = Problems()
-        positions = self.plan(problems)
+        with muted():
+            positions = self.plan(problems)
         problems.raise_all(self.table.path.name)
         for planned in positions:
             if self.table.kind and not planned.combines:
@@ -268,24 +267,23 @@ class Run:
 
     def _plan_combination(self, planned: PlannedPosition) -> None:
         """Prepare the combination, and the calibration of its product, of headers alone."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CalacsWarning)  # they come again when it is done
-            if self._is_sbc:
-                acssum.prepare([one.plan.exposure for one in planned.members])
-                return
-            for i, suffix in enumerate(self._combinations(planned)):
-                inputs = [one.plan.calibrated[i] for one in planned.members]
-                first = planned.members[0].plan.exposure
-                plan = acsrej.prepare(inputs, self._rejection(), refs=self._references(first, planned.common))
-                if planned.flow.image:
-                    product = acsrej.predict(plan, self.folder / planned.product(suffix), mtype=planned.mtype)
-                    refs = self._references(product, planned.common)
-                    acs2d.prepare(product, self.given, refs=refs, **self._options(planned, cte_corrected=bool(i)))
-
-    @staticmethod
-    def _options(planned: PlannedPosition, *, cte_corrected: bool) -> dict[str, Any]:
-        flow = planned.flow
-        return {"cte_corrected": cte_corrected, "expscorr": flow.expscorr, "switches": flow.switches}
+        if self._is_sbc:
+            acssum.prepare([one.plan.exposure for one in planned.members])
+            return
+        for i, suffix in enumerate(self._combinations(planned)):
+            inputs = [one.plan.calibrated[i] for one in planned.members]
+            first, flow = planned.members[0].plan.exposure, planned.flow
+            plan = acsrej.prepare(inputs, self._rejection(), refs=self._references(first, planned.common))
+            if flow.image:
+                product = acsrej.predict(plan, self.folder / planned.product(suffix), mtype=planned.mtype)
+                acs2d.prepare(
+                    product,
+                    self.given,
+                    refs=self._references(product, planned.common),
+                    cte_corrected=bool(i),
+                    expscorr=flow.expscorr,
+                    switches=flow.switches,
+                )
 
     def _refuse_existing(self, positions: list[PlannedPosition]) -> None:
         clobber = self.door.clobber

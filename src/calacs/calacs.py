@@ -18,13 +18,13 @@ from calacs.door import FileDoor
 from calacs.errors import FileNotReadable, InvalidValue
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, calibrate, plan_exposure, refuse_existing
-from calacs.log import banner, log
+from calacs.log import banner, log, muted
 from calacs.names import with_suffix
 from calacs.observation import Observation
 from calacs.overrides import Overrides
-from calacs.refs import References
+from calacs.refs import Problems, References
 
-__all__ = ["Plan", "Products", "calacs", "plan", "run"]
+__all__ = ["Plan", "Products", "calacs", "plan", "plan_association", "run"]
 
 
 PRODUCT_SUFFIXES = tuple(
@@ -62,11 +62,40 @@ def plan(source: Any, **overrides: Any) -> Plan:
     ------
     FileNotReadable
         The exposure itself cannot be read.
+    ValueError
+        `source` is an association table.
     """
+    if _is_association(source):
+        raise ValueError(f"{source} is an association table; use plan_association")
     exposure = fits.as_headers(source)
     given = Overrides.of(overrides)
     given.apply(exposure)
     return plan_exposure(exposure, given, References(exposure.primary, given.references, given.columns))
+
+
+def plan_association(path: str | os.PathLike[str], **overrides: Any) -> tuple[list[Plan], Problems]:
+    """Find out what the pipeline would do with an association.
+
+    Parameters
+    ----------
+    path : path-like
+        Association table; the exposures lie beside it, or in the current folder.
+    **overrides
+        As of `run`.
+
+    Returns
+    -------
+    plans : list of Plan
+        One for each exposure that is present and can be read.
+    problems : Problems
+        All that is wrong: with exposures, with their combination, and between table and headers.
+
+    Raises
+    ------
+    CalacsError
+        The table cannot be read, or contradicts itself.
+    """
+    return association_flow.plan(Path(path), Overrides.of(overrides))
 
 
 def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **overrides: Any) -> Products:
@@ -112,7 +141,9 @@ def _bench(exposure: Exposure, given: Overrides, n_threads: int, progress: Progr
     """Apply what the caller replaces, and check everything before the first pixel changes."""
     given.apply(exposure)
     refs = References(exposure.primary, given.references, given.columns)
-    plan_exposure(exposure.copy_headers(), given, refs).problems.raise_all(exposure.name)
+    with muted():
+        planned = plan_exposure(exposure.copy_headers(), given, refs)
+    planned.problems.raise_all(exposure.name)
     return Bench(given, refs, n_threads, progress)
 
 

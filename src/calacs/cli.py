@@ -196,12 +196,10 @@ def _plans(options: argparse.Namespace, *parts: str) -> int:
 
 
 def _plan(path: Path, given: dict[str, Any]) -> tuple[list[Plan], Problems]:
-    from calacs import association_flow
-    from calacs.calacs import plan
-    from calacs.overrides import Overrides
+    from calacs.calacs import plan, plan_association
 
     if "_asn" in path.name:
-        return association_flow.plan(path, Overrides.of(given))
+        return plan_association(path, **given)
     made = plan(path, **given)
     return [made], made.problems
 

@@ -17,6 +17,7 @@ import logging
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import IO
 
 from calacs._version import CAL_VER
-from calacs.errors import NothingToDo
+from calacs.errors import CalacsWarning, NothingToDo
 
 log = logging.getLogger("calacs")
 
@@ -147,6 +148,26 @@ _chosen_level = [logging.NOTSET]
 # Without a handler of its own, a library's warnings go to standard error.
 _dispatcher = _Dispatcher()
 log.addHandler(_dispatcher)
+
+
+_muted: ContextVar[bool] = ContextVar("calacs_muted", default=False)
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Keep still about doubts: what looks doubtful while a run is planned is met again when it is done."""
+    token = _muted.set(True)
+    try:
+        yield
+    finally:
+        _muted.reset(token)
+
+
+def caution(where: str, text: str) -> None:
+    """Report something doubtful, as a message and as a `CalacsWarning`."""
+    if not _muted.get():
+        log.warning("%s", text)
+        warnings.warn(f"{where}: {text}" if where else text, CalacsWarning, stacklevel=4)
 
 
 def report_unwritten(path: Path | str, error: OSError) -> None:

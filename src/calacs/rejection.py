@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -27,9 +26,9 @@ from calacs._version import CAL_VER
 from calacs.combining import Source, chip_of, find_chip, fit_in_memory, open_sources
 from calacs.detector import Geometry, align
 from calacs.dq import DQ
-from calacs.errors import CalacsWarning, InvalidValue, NothingToDo, SizeMismatch
+from calacs.errors import InvalidValue, NothingToDo, SizeMismatch
 from calacs.exposure import PLANES, Exposure, ImSet
-from calacs.log import log, stamp
+from calacs.log import caution, log, stamp
 from calacs.names import association_root, filename_keyword, upper_root
 from calacs.observation import AMPS
 from calacs.parallel import Report, run_reporting
@@ -206,8 +205,7 @@ def prepare(exposures: Any, given: Given, *, refs: References | None = None, pro
 
 def _warn(plan: Plan, text: str) -> None:
     plan.notes.append(text)
-    log.warning("%s", text)
-    warnings.warn(f"{plan.sources[0].name}: {text}", CalacsWarning, stacklevel=3)
+    caution(plan.sources[0].name, text)
 
 
 def _check_first(first: Source, n_imset: int) -> None:

@@ -8,13 +8,11 @@ Algorithm: HSTCAL ``pkg/acs/lib/mkspt.c``.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from calacs import fits
-from calacs.errors import CalacsWarning
-from calacs.log import log
+from calacs.log import caution
 
 SUFFIXES = ("_blv_tmp", "_crj_tmp", "_flt", "_crj", "_dth", "_sfl")
 
@@ -108,5 +106,4 @@ def merge(
 
 
 def _warn(text: str) -> None:
-    log.warning("%s", text)
-    warnings.warn(text, CalacsWarning, stacklevel=3)
+    caution("", text)

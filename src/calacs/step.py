@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import enum
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from calacs.errors import CalacsError, CalacsWarning, HeaderProblem
+from calacs.errors import CalacsError, HeaderProblem
 from calacs.exposure import Exposure, ImSet
 from calacs.header import Header
-from calacs.log import log, stamp
+from calacs.log import caution, log, stamp
 from calacs.observation import Observation
 from calacs.refs import Problems, References
 from calacs.reftables import CcdParams, Overscan
@@ -192,8 +191,7 @@ class Job:
     def warn(self, text: str) -> None:
         """Report something doubtful: a note in the step's record and a `CalacsWarning`."""
         self.notes.append(text)
-        log.warning("%s", text)
-        warnings.warn(f"{self.exposure.name}: {text}", CalacsWarning, stacklevel=3)
+        caution(self.exposure.name, text)
 
 
 class Step:
