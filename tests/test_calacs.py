@@ -196,15 +196,16 @@ def test_memory_does_not_grow_with_the_association(observed, folder, monkeypatch
     monkeypatch.setattr("calacs.combining.KEEP_BYTES", 0)
     monkeypatch.setattr("calacs.steps.crrej._BLOCK_BYTES", 2**20)
     peaks = []
-    for n in (2, 6):
+    for n in (2, 5):
         table = observed.association(
-            folder / f"{n}", "REPEAT-OBS", "HRC", n_exposure=n, subarray=(100, 200, 300, 300), keywords=OMITTED
+            folder / f"{n}", "REPEAT-OBS", "HRC", n_exposure=n, subarray=(0, 0, 600, 600), keywords=OMITTED
         )
         tracemalloc.start()
         run(table)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 300 * 300 * 10  # that of one exposure; there are four more
+    one = 600 * 600 * 10
+    assert peaks[1] - peaks[0] < 1.5 * one  # there are three more
     assert HELD_BYTES >= 2**29
 
 
@@ -278,9 +279,7 @@ def test_a_later_position_of_one_exposure(observed, folder):
     set_cells(table, "MEMPRSNT", {4: False})
     with pytest.warns(match="position 2: one exposure only: nothing is combined"):
         names = run(table)
-    assert names == [f"jh001a0{x}.fits" for x in ("11_crj", "0q_flt", "1q_flt", "2q_flt")] or set(names) == {
-        f"jh001a0{x}.fits" for x in ("11_crj", "0q_flt", "1q_flt", "2q_flt")
-    }
+    assert sorted(names) == [f"jh001a0{x}.fits" for x in ("0q_flt", "11_crj", "1q_flt", "2q_flt")]
     rows, _ = presence(table)
     assert rows == [True, True, True, True, False, False, True]
     with astropy_fits.open("jh001a010_spt.fits") as hdus:
@@ -397,7 +396,8 @@ def test_names_of_the_first_exposure_count(observed, folder):
     simulated = observed.references("HRC").header_values()["DARKFILE"]
     assert darks == [simulated, simulated, dark, dark]
     history = ["\n".join(made[f"jh001a0{i}q_flt.fits"].primary.history) for i in range(4)]
-    assert [satu in text for text in history] == [False, True, True, False] or satu not in history[0]
+    assert [dark in text for text in history] == [False, False, True, True]
+    assert [satu in text for text in history] == [False, True, True, False]
 
 
 def test_the_sbc_follows_the_first_exposure_of_the_association(observed, folder):

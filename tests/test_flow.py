@@ -317,9 +317,7 @@ def test_all_problems_are_reported_together(observed, folder):
     with nothing_changes(folder), pytest.raises(PreflightFailed) as caught:
         calacs.run(raw)
     assert caught.value.status == 115
-    assert [str(p).split()[0] for p in caught.value.problems] == ["BIASFILE", "DRKCFILE", "PFLTFILE", "IMPHTTAB"] or {
-        str(p).split()[0] for p in caught.value.problems
-    } == set(names)
+    assert {str(p).split()[0] for p in caught.value.problems} == set(names)
     with pytest.raises(PreflightFailed):
         run(raw)
     assert products(folder) == []

@@ -110,6 +110,14 @@ def _assignment(text: str) -> tuple[str, Any]:
     return name.lower(), value
 
 
+def _show_warnings() -> None:
+    """Show every warning in one line, whatever filters Python was started with."""
+    from calacs.errors import CalacsWarning
+
+    warnings.simplefilter("always", CalacsWarning)
+    warnings.showwarning = _show_warning
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"calacs: warning: {message}", file=sys.stderr)
 
@@ -128,7 +136,7 @@ def _run(options: argparse.Namespace) -> int:
 
     failed = 0
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        _show_warnings()
         try:
             paths = _inputs(options)
         except CalacsError as error:
@@ -175,7 +183,7 @@ def _plans(options: argparse.Namespace, *parts: str) -> int:
 
     status = 0
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
+        _show_warnings()
         try:
             paths = _inputs(options)
         except CalacsError as error:
