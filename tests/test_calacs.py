@@ -395,12 +395,8 @@ def test_names_of_the_first_exposure_count(observed, folder):
     darks = [steps(made[f"jh001a0{i}q_flt.fits"])["DARKCORR"].references["DARKFILE"].split()[0] for i in range(4)]
     simulated = observed.references("HRC").header_values()["DARKFILE"]
     assert darks == [simulated, simulated, dark, dark]
-    wells = [
-        record.references["SATUFILE"].split()[0]
-        for i in range(4)
-        for record in made[f"jh001a0{i}q_flt.fits"].records
-        if "SATUFILE" in record.references
-    ]
+    plans, _ = calacs.plan_association(table)
+    wells = [plan.jobs[0].refs["SATUFILE"].name for plan in plans]
     first = observed.references("HRC").header_values()["SATUFILE"]
     assert wells == [first, satu, satu, first]
 
