@@ -11,18 +11,13 @@ switched on alone.  Everything follows from one seed.
 (1024, 1024)
 """
 
-from .exposure import (
-    ALL_EFFECTS,
-    DEFAULT_EFFECTS,
-    Association,
-    Simulation,
-    Truth,
-    simulate,
-    simulate_association,
-)
+from .association import Association, simulate_association
+from .effects import ALL_EFFECTS, DEFAULT_EFFECTS
+from .exposure import simulate
 from .geometry import aperture_names
 from .references import ReferenceSet, write_references
 from .scene import Scene
+from .simulation import Simulation, Truth
 
 __all__ = [
     "ALL_EFFECTS",
