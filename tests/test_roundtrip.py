@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calacs import acsccd, sim
-from calacs.sim import references
+from calacs.sim import amplifiers
 from calacs.sim.constants import CONSTANTS
 
 pytestmark = pytest.mark.filterwarnings("ignore::calacs.errors.CalacsWarning")
@@ -83,7 +83,7 @@ def by_amplifier(frame, image):
 
 
 def gains(exposure):
-    return references.ccd_values(exposure.detector, float(exposure.values["CCDGAIN"])).gain
+    return amplifiers.ccd_values(exposure.detector, float(exposure.values["CCDGAIN"])).gain
 
 
 FLAT = sim.Scene.flat_field(2.0)
@@ -143,7 +143,7 @@ def test_bias_shift_and_crosstalk_and_stripes(leveled):
     for frame, residual, err, good in residuals(exposure, result, "charge"):
         for region, part in by_amplifier(frame, np.where(good, residual, np.nan)):
             noise = np.hypot(
-                references.ccd_values("WFC", 2.0).read_noise[region.amp], gains(exposure)[region.amp] / np.sqrt(12)
+                amplifiers.ccd_values("WFC", 2.0).read_noise[region.amp], gains(exposure)[region.amp] / np.sqrt(12)
             )
             assert abs(np.nanmean(part)) < 0.15
             # Rows: what is left of the stripes is the noise of their measurement in 4 x 24 prescan pixels.

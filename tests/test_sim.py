@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from calacs import sim
-from calacs.sim import files, geometry, headers, readout, references
+from calacs.sim import amplifiers, files, geometry, headers, readout, reference_images
 from calacs.sim.constants import CONSTANTS, CYCLE24, SM4
 from calacs.sim.scene import cosmic_rays
 
@@ -164,7 +164,7 @@ def test_new_formats():
         {"detector": "HRC", "gain": 3.0},
         {"detector": "HRC", "effects": {"bias_shift"}},
         {"detector": "HRC", "effects": {"nonsense"}},
-        {"detector": "SBC", "references": references.ReferenceSet("HRC")},
+        {"detector": "SBC", "references": sim.ReferenceSet("HRC")},
     ],
 )
 def test_bad_requests(options):
@@ -188,7 +188,7 @@ def test_tables_have_the_columns(sets, detector):
 @pytest.mark.parametrize("detector", ["HRC", "SBC"])
 def test_images_have_the_layout(sets, detector):
     refs = sets[detector]
-    for keyword in set(references._IMAGES) & set(refs.names):
+    for keyword in set(reference_images.MAKERS) & set(refs.names):
         check_image(refs, keyword)
 
 
@@ -248,7 +248,7 @@ def test_ccdtab_has_one_row_a_setting(sets):
     rows = table[(table["CCDAMP"] == "ABCD") & (table["CCDGAIN"] == 2) & (table["CCDOFSTA"] == 3)]
     assert list(rows["CCDCHIP"]) == [1, 2]
     assert_allclose(rows["ATODGNA"], CONSTANTS["wfc"]["gain"]["A"], rtol=1e-6)
-    values = references.ccd_values("WFC", 2.0)
+    values = amplifiers.ccd_values("WFC", 2.0)
     assert values.gain["A"] == rows["ATODGNA"][0]
 
 
@@ -489,7 +489,7 @@ def small(sets):
 def electrons(exposure):
     """Raw frame without its bias level, electron, trimmed."""
     frame, truth = exposure.frames[0], exposure.truth[0]
-    gain = references.ccd_values(exposure.detector, float(exposure.values["CCDGAIN"])).gain
+    gain = amplifiers.ccd_values(exposure.detector, float(exposure.values["CCDGAIN"])).gain
     amp = frame.ccdamp
     return exposure.raw[0][frame.illuminated] * gain[amp] - truth.level[amp]
 
@@ -621,7 +621,7 @@ def test_level_drifts_before_sm4(sets):
     frame = exposure.frames[0]
     data = exposure.raw[0].astype(float)
     virtual = data[frame.n_row - 20 :, 19:-19].mean(axis=0)
-    slope = np.polyfit(np.arange(virtual.size), virtual, 1)[0] * references.ccd_values("HRC", 2.0).gain["C"]
+    slope = np.polyfit(np.arange(virtual.size), virtual, 1)[0] * amplifiers.ccd_values("HRC", 2.0).gain["C"]
     assert slope == pytest.approx(CONSTANTS["bias"]["drift"], abs=4e-4)
 
 

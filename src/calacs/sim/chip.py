@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import geometry, readout
+from .amplifiers import ccd_values
 from .constants import CONSTANTS
 from .effects import Streams
 from .geometry import Readout
-from .references import ReferenceSet, ccd_values
+from .references import ReferenceSet
 from .scene import cosmic_rays
 from .simulation import Truth
 
