@@ -10,9 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,7 @@ def arguments(description: str) -> argparse.ArgumentParser:
 
 def official_program(options: argparse.Namespace, name: str) -> str | None:
     """Path of an official program, or None."""
-    found = shutil.which(name, path=options.official) if options.official else shutil.which(name)
-    return found
+    return shutil.which(name, path=options.official)
 
 
 @contextmanager
@@ -156,6 +155,86 @@ def in_turn(runs: dict[str, Callable[[], Usage]], repeat: int) -> dict[str, Usag
         for name, run in runs.items():
             collected[name].append(run())
     return {name: best(usages) for name, usages in collected.items()}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A task on one input, and what is run for it in the folder of the input.
+
+    Attributes
+    ----------
+    title : str
+    product : Path
+        What every run but those in memory makes.
+    in_process : str
+        Python code for `run_python`.  ``{threads}`` stands for the number of threads, ``{names}``
+        for what `values` gives it.
+    command : str
+        Python code that does the same as a program of its own.
+    official : sequence of str
+        Official program and its arguments.
+    in_memory : str
+        As `in_process`, but without a product; none if empty.
+    values : mapping
+        Of the names in the code, besides ``{product}``, the name of the product.
+    """
+
+    title: str
+    product: Path
+    in_process: str
+    command: str
+    official: Sequence[str]
+    in_memory: str = ""
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+def compare(case: Case, options: argparse.Namespace) -> None:
+    """Run a task in process and as a command with each number of threads, and the official program; report.
+
+    Raises
+    ------
+    SystemExit
+        Two of the products differ.
+    """
+    folder, product = case.product.parent, case.product
+    kept: dict[str, Path] = {}
+
+    def keep(name: str, run: Callable[[], Usage]) -> Callable[[], Usage]:
+        def run_and_keep() -> Usage:
+            product.unlink(missing_ok=True)
+            usage = run()
+            kept[name] = product.replace(folder / f"{name.replace(', ', '_').replace(' ', '_')}.fits")
+            return usage
+
+        return run_and_keep
+
+    def python(code: str, threads: str) -> Callable[[], Usage]:
+        code = code.format(product=product.name, threads=threads, **case.values)
+        return lambda: run_python(code, folder)
+
+    def command(threads: str) -> Callable[[], Usage]:
+        code = case.command.format(product=product.name, threads=threads, **case.values)
+        return lambda: run_command([sys.executable, "-W", "ignore", "-c", code], folder)
+
+    runs: dict[str, Callable[[], Usage]] = {}
+    for threads in options.threads.split(","):
+        name = f"in process, {threads} threads"
+        runs[name] = keep(name, python(case.in_process, threads))
+        if case.in_memory:
+            runs[f"in memory, {threads} threads"] = python(case.in_memory, threads)
+        name = f"as a command, {threads} threads"
+        runs[name] = keep(name, command(threads))
+    program = official_program(options, case.official[0])
+    if program:
+        runs["official"] = keep("official", lambda: run_command([program, *case.official[1:]], folder))
+    figures = in_turn(runs, options.repeat)
+    first, *others = kept.values()
+    for other in others:
+        if not same_pixels(first, other):
+            raise SystemExit(f"{case.title}: the products {first.name} and {other.name} differ")
+    for path in kept.values():
+        path.unlink()
+    report(case.title, figures, "official", options)
 
 
 def report(title: str, figures: dict[str, Usage], reference: str, options: argparse.Namespace) -> None:
