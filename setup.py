@@ -19,7 +19,11 @@ C_FLAGS = (
     + ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow"]
 )
 CYTHON_FLAGS = ["/O2"] if MSVC else ["-O2", "-g0", "-ffp-contract=off"]
-if not MSVC and sys.maxsize < 2**32 and platform.machine().lower() in ("i386", "i586", "i686", "x86", "x86_64", "amd64"):
+if (
+    not MSVC
+    and sys.maxsize < 2**32
+    and platform.machine().lower() in ("i386", "i586", "i686", "x86", "x86_64", "amd64")
+):
     # The x87 unit of 32-bit x86 rounds at other places.
     C_FLAGS += ["-msse2", "-mfpmath=sse"]
 # One build for all versions of Python from 3.11 on.  Free-threaded ones have no stable binary interface yet.
