@@ -46,6 +46,12 @@ enum {
  */
 const char *cal_status_text(int status);
 
+/* cal_compiler -- the compiler that made this library.
+ * Given     nothing
+ * Returned  (value) const char * : name and version, never NULL
+ */
+const char *cal_compiler(void);
+
 /* ---- numeric: small statistics used by several kernels ---------------------------------------- */
 
 /* cal_median -- median of a list; the list is reordered.

@@ -12,3 +12,19 @@ const char *cal_status_text(int status)
     default: return "unknown status";
     }
 }
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+const char *cal_compiler(void)
+{
+#if defined(__clang__)
+    return "clang " TEXT(__clang_major__) "." TEXT(__clang_minor__) "." TEXT(__clang_patchlevel__);
+#elif defined(__GNUC__)
+    return "gcc " TEXT(__GNUC__) "." TEXT(__GNUC_MINOR__) "." TEXT(__GNUC_PATCHLEVEL__);
+#elif defined(_MSC_VER)
+    return "MSVC " TEXT(_MSC_VER);
+#else
+    return "another compiler";
+#endif
+}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EXIT_FAILURE = 1
 """Some exposure could not be calibrated, or has problems."""
+EXIT_USAGE = 2
+"""The command line is wrong."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
 
     info = commands.add_parser("info", help="tell what an exposure is and what each switch will do")
-    _add_inputs(info)
+    _add_inputs(info, needed=False)
+    info.add_argument("--system", action="store_true", help="tell which versions and which instruction set run")
     info.set_defaults(command=_info)
 
     demo = commands.add_parser("demo", help="simulate exposures, calibrate them and compare with the truth")
@@ -81,9 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
+def _add_inputs(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="raw exposures or association tables: names, wildcards, @list"
+        "files",
+        nargs="+" if needed else "*",
+        metavar="FILE",
+        help="raw exposures or association tables: names, wildcards, @list",
     )
     parser.add_argument(
         "--set",
@@ -217,7 +223,14 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    return _plans(options, "describe_exposure", "describe_steps")
+    if options.system:
+        from calacs.system import describe_system
+
+        print(describe_system())
+    elif not options.files:
+        print("calacs: error: info: name an exposure, or --system", file=sys.stderr)
+        return EXIT_USAGE
+    return _plans(options, "describe_exposure", "describe_steps") if options.files else 0
 
 
 def _demo(options: argparse.Namespace) -> int:

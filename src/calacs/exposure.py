@@ -67,6 +67,11 @@ class ImSet:
         n_row, n_col = self.shape
         return f"<ImSet {self.extver}: chip {self.chip}, {n_row} rows x {n_col} columns>"
 
+    def _repr_html_(self) -> str:
+        from calacs.html import imset_table
+
+        return imset_table((self,))
+
 
 def blank_imset(imset: ImSet, shape: tuple[int, int]) -> ImSet:
     """Return an image set with the same headers whose planes, of any shape, cost no memory: all pixels are one 0."""
@@ -148,3 +153,8 @@ class Exposure:
         what = " ".join(str(self.primary.get(key, "?")) for key in ("DETECTOR", "FILTER1", "FILTER2"))
         sizes = ", ".join(f"{imset.shape[0]} x {imset.shape[1]}" for imset in self.imsets)
         return f"<Exposure {self.name}: {what}; {sizes}; {len(self.records)} steps done>"
+
+    def _repr_html_(self) -> str:
+        from calacs.html import exposure_page
+
+        return exposure_page(self)

@@ -1,4 +1,4 @@
-"""Progress on a terminal: one line that is rewritten; silent where output goes to a file or a pipe."""
+"""Progress on a terminal or in a notebook: one line that is rewritten; silent where output goes to a file or a pipe."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import sys
 import time
 from types import TracebackType
 from typing import IO
+
+WIDTH = 119
+"""Longest line."""
 
 
 class ProgressLine:
@@ -16,7 +19,7 @@ class ProgressLine:
     total : int
         Number of things to do.
     stream : file
-        Where to write; nothing is written unless it is a terminal.
+        Where to write, by default the standard error; nothing is written unless it is a terminal or a notebook.
 
     Examples
     --------
@@ -27,7 +30,10 @@ class ProgressLine:
 
     def __init__(self, total: int = 0, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._shown = bool(getattr(self._stream, "isatty", lambda: False)())
+        # Notebooks know the return of the carriage, but not all know how to wipe a line.
+        notebook = type(self._stream).__module__.startswith("ipykernel")
+        self._shown = notebook or bool(getattr(self._stream, "isatty", lambda: False)())
+        self._wipe = f"\r{' ' * WIDTH}\r" if notebook else "\r\x1b[K"
         self._total, self._n_done = total, 0
         self._started = time.perf_counter()
         self.label = ""
@@ -38,7 +44,7 @@ class ProgressLine:
             count = f"[{self._n_done + 1}/{self._total}] " if self._total else ""
             seconds = time.perf_counter() - self._started
             line = f"{count}{seconds:5.1f} s  {self.label}  {text}"
-            self._stream.write(f"\r\x1b[K{line[:119]}")
+            self._stream.write(f"{self._wipe}{line[:WIDTH]}")
             self._stream.flush()
 
     def done(self) -> None:
@@ -56,5 +62,5 @@ class ProgressLine:
     def clear(self) -> None:
         """Wipe the line, to make room for other output."""
         if self._shown:
-            self._stream.write("\r\x1b[K")
+            self._stream.write(self._wipe)
             self._stream.flush()

@@ -92,6 +92,11 @@ class StepRecord:
     values: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        from calacs.html import record_table
+
+        return record_table((self,))
+
 
 @dataclass(slots=True)
 class Result:

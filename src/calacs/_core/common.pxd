@@ -5,6 +5,7 @@ from libc.stdint cimport int16_t, int32_t
 cdef extern from "calacs.h" nogil:
     int CAL_OK, CAL_NO_MEMORY, CAL_BAD_SIZE, CAL_BAD_VALUE, CAL_SINGULAR, CAL_NO_DATA
     const char *cal_status_text(int status)
+    const char *cal_compiler()
 
     # numeric
     ctypedef struct cal_line:

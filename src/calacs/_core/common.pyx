@@ -1,4 +1,4 @@
-"""Status codes of the C core as Python exceptions."""
+"""Status codes of the C core as Python exceptions, and what the wrappers share."""
 from calacs.errors import KernelError
 
 
@@ -45,3 +45,8 @@ cdef cal_quadrants quadrants_of(object value) except *:
     for i in range(4):
         quadrants.value[i] = value.values[i]
     return quadrants
+
+
+def compiler():
+    """Name and version of the compiler that made the C core."""
+    return cal_compiler().decode()
