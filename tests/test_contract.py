@@ -1,6 +1,8 @@
 """The rules of the house that a program can check."""
 
 import ast
+import importlib
+import inspect
 import re
 import subprocess
 import sys
@@ -64,6 +66,20 @@ def test_wrappers_hold_no_arithmetic(path):
     assert "prange" not in text
     if path.suffix == ".pyx":
         assert "cdef extern" not in text, "the only extern block is that of common.pxd"
+
+
+@pytest.mark.parametrize("stem", [*stems(), "common"])
+def test_a_stub_is_that_of_its_wrapper(stem):
+    """The same functions with the same arguments."""
+    module = importlib.import_module(f"calacs._core.{stem}")
+    stub = ast.parse((ROOT / "src" / "calacs" / "_core" / f"{stem}.pyi").read_text())
+    told = {node.name: [a.arg for a in node.args.args] for node in stub.body if isinstance(node, ast.FunctionDef)}
+    found = {
+        name: list(inspect.signature(function).parameters)
+        for name, function in vars(module).items()
+        if type(function).__name__ == "cython_function_or_method"
+    }
+    assert told == found
 
 
 # The C core is a library of its own

@@ -41,8 +41,8 @@ def subtract_dark(imset: ImSet, section: Section, dark_time: float, bad_bits: in
         Mean of what was subtracted, in electron; 0 where no pixel is good.
     """
     mean = 0.0, 0
-    for rows, block in section.blocks(*PLANES):
-        mean = core.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], *block, dark_time, bad_bits, mean)
+    for rows, (sci, err, dq) in section.blocks(*PLANES):
+        mean = core.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq, dark_time, bad_bits, mean)
     return mean[0] / mean[1] if mean[1] else 0.0
 
 

@@ -46,8 +46,8 @@ def subtract_flash(imset: ImSet, section: Section, flash_time: float, bad_bits: 
         no pixel is good.
     """
     mean = 0.0, 0.0
-    for rows, block in section.blocks(*PLANES):
-        mean = core.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], *block, flash_time, bad_bits, mean)
+    for rows, (sci, err, dq) in section.blocks(*PLANES):
+        mean = core.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq, flash_time, bad_bits, mean)
     if mean[1] == 0.0:
         return np.float32(-np.nan)  # as 0/0 gives it
     return np.float32(mean[0]) / np.float32(mean[1])

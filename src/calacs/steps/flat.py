@@ -49,13 +49,15 @@ def divide_by_flat(imset: ImSet, rows: slice, flat: Sequence[NDArray[Any]]) -> N
 
     Where the flat field is 0 the image stays and is flagged.
     """
-    imarith.divide(imset.sci[rows], imset.err[rows], imset.dq[rows], *flat, DQ.CALIBRATION_DEFECT)
+    sci, err, dq = flat
+    imarith.divide(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq, DQ.CALIBRATION_DEFECT)
 
 
 def _divide(imset: ImSet, section: Section, spots: Spots | None, part: slice) -> None:
     for rows, flat in section.blocks(*PLANES, part=part):
         if spots is not None:
-            imarith.multiply(*flat, *spots.under(section, rows))
+            sci, err, dq = flat
+            imarith.multiply(sci, err, dq, *spots.under(section, rows))
         divide_by_flat(imset, rows, flat)
 
 

@@ -75,8 +75,9 @@ def correct_shading(imset: ImSet, rows: slice, shading: Sequence[NDArray[Any]], 
     rate : numpy.float32
         1 / exposure time, in 1/s.
     """
-    core.divisor(shading[0], shading[1], rate)
-    imarith.divide(imset.sci[rows], imset.err[rows], imset.dq[rows], *shading, DQ.CALIBRATION_DEFECT)
+    sci, err, dq = shading
+    core.divisor(sci, err, rate)
+    imarith.divide(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq, DQ.CALIBRATION_DEFECT)
 
 
 def _correct(imset: ImSet, found: Section | Expansion, rate: np.float32, part: slice) -> None:

@@ -1,0 +1,7 @@
+"""Bias-shift correction: wrapper of csrc/biasshift.c."""
+
+from calacs._core import Floats
+
+ROWS: int
+
+def correct(sci: Floats, n_amp_col: int, amp: int) -> tuple[float, float]: ...

@@ -1,0 +1,3 @@
+"""Status codes of the C core as Python exceptions, and what the wrappers share."""
+
+def compiler() -> str: ...

@@ -1,0 +1,6 @@
+"""Removal of the stripes: wrappers of csrc/destripe.c."""
+
+from calacs._core import Bytes, Doubles, Floats
+
+def measure(sci: Floats, amp: int) -> tuple[Doubles, float, Doubles, Bytes]: ...
+def subtract(sci: Floats, amp: int, column_mean: Doubles, level: float, stripe: Doubles) -> None: ...

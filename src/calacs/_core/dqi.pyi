@@ -1,0 +1,6 @@
+"""Data-quality flags: wrappers of csrc/dqi.c."""
+
+from calacs._core import Flags, Floats, Ints, Real
+
+def flag_above(sci: Floats, dq: Flags, level: Real, flag: int) -> int: ...
+def flag_runs(dq: Flags, run: Ints, offset_x: float, offset_y: float) -> None: ...

@@ -1,0 +1,6 @@
+"""Counting losses: wrappers of csrc/nonlin.c."""
+
+from calacs._core import Flags, Floats, Real
+
+def ratio(rate: float, tau: float) -> float: ...
+def flag(sci: Floats, dq: Flags, limit: float, radius: Real, flag: int) -> int: ...
