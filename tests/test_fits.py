@@ -231,7 +231,7 @@ def test_files_that_are_not_fits(tmp_path, content):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(FileNotReadable, match="cannot be read"):
+    with pytest.raises(FileNotReadable, match="this is a folder|cannot be read"):
         fits.read_exposure(tmp_path)
 
 
@@ -410,6 +410,18 @@ def test_extension_names_are_added_in_front(tmp_path):
         "EXTVER  =                    1 / Extension version",
         "OTHER   = 1",
     ]
+
+
+def test_a_missing_extension_version_is_added_behind_the_name(tmp_path):
+    made = exposure()
+    made.imsets[0].header["SCI"] = Header(["FIRST   = 1", "EXTNAME = 'SCI     '", "OTHER   = 1"])
+    _, (sci, _), *_ = units(made.write(tmp_path / "x.fits"))
+    assert [card[:8].rstrip() for card in sci[9:13]] == ["FIRST", "EXTNAME", "EXTVER", "OTHER"]
+
+
+def test_an_empty_hdulist():
+    with pytest.raises(FileNotReadable, match="HDUList is empty"):
+        fits.as_exposure(astropy_fits.HDUList())
 
 
 def test_leading_blank_cards_are_dropped(tmp_path):

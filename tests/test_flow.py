@@ -1,5 +1,6 @@
 """The flow of single exposures through the tasks: products, switches, both doors, failures."""
 
+import gzip
 import os
 
 import numpy as np
@@ -352,3 +353,15 @@ def test_warnings_are_given_once(observed, folder):
     texts = [str(one.message) for one in caught]
     assert any("full-well" in text for text in texts)
     assert len(texts) == len(set(texts))
+
+
+def test_products_of_compressed_exposures(observed, tmp_path):
+    path = observed.single(tmp_path, "HRC")
+    packed = path.with_name(f"{path.name}.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    [product] = calacs.calacs(packed, quiet=True)
+    assert product == path.with_name(path.name.replace("_raw", "_flt"))
+    assert list(calacs.run(packed)) == [product.name]
+    [leveled] = acsccd.acsccd(packed, quiet=True)
+    assert leveled == path.with_name(path.name.replace("_raw", "_blv_tmp"))

@@ -232,6 +232,19 @@ def test_trailing_blank_cards_are_overwritten():
     assert [card[:8].strip() for card in header.cards] == ["FIRST", "", "SECOND", "NEW"]
 
 
+def test_insert_after():
+    header = Header(["FIRST   = 1", "LAST    = 2"])
+    header.insert_after("FIRST", "EXTVER", 1, "Extension version")
+    assert list(header) == ["FIRST", "EXTVER", "LAST"]
+    with pytest.raises(KeywordMissing, match="NONE is missing"):
+        header.insert_after("NONE", "EXTVER", 1, "")
+
+
+def test_history_is_no_value():
+    with pytest.raises(KeywordMissing, match="attribute history"):
+        Header(["HISTORY text"])["HISTORY"]
+
+
 def test_insert_first():
     header = Header(["FIRST   = 1"])
     assert "EXTNAME" not in header

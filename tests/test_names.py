@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calacs.names import acs2d_output, expand, filename_keyword, is_blank, undefined_variable, with_suffix
+from calacs.names import (
+    acs2d_output,
+    expand,
+    filename_keyword,
+    is_blank,
+    undefined_variable,
+    with_own_suffix,
+    with_suffix,
+)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "N/A", "n/a", "N/a  "])
@@ -43,6 +51,7 @@ def test_variables(name, want, monkeypatch):
 def test_a_folder_without_a_slash_works_where_it_exists(tmp_path, monkeypatch):
     monkeypatch.setenv("jref", str(tmp_path))
     assert expand("jref$x.fits") == str(tmp_path / "x.fits")
+    assert expand("jref$/x.fits") == str(tmp_path / "x.fits")
     monkeypatch.setenv("jref", f"{tmp_path}{os.sep}")
     assert expand("jref$x.fits") == str(tmp_path / "x.fits")
 
@@ -75,10 +84,26 @@ def test_the_variable_that_is_not_set(name, want, monkeypatch):
         ("a.b/foo_raw", "_raw", "_flt", "a.b/foo_flt.fits"),
         ("foo_raw_raw.fits", "_raw", "_flt", "foo_raw_flt.fits"),
         (".hidden", "_raw", "_flt", ".hidden_flt.fits"),
+        ("foo_raw.fits.gz", "_raw", "_flt", "foo_flt.fits"),
+        ("foo_raw.fits.GZ", "_raw", "_flt", "foo_flt.fits"),
     ],
 )
 def test_suffixes(name, old, new, want):
     assert with_suffix(name, old, new) == Path(want)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "want"),
+    [
+        ("x_raw.fits", "_raw", "x_raw.fits"),
+        ("x.fits", "_raw", "x_raw.fits"),
+        ("x_raw", "_raw", "x_raw.fits"),
+        ("x_raw.fits.gz", "_raw", "x_raw.fits.gz"),
+        ("x_blv_tmp", "", "x_blv_tmp.fits"),
+    ],
+)
+def test_the_file_that_a_task_reads(name, suffix, want):
+    assert with_own_suffix(name, suffix) == Path(want)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from astropy.io import fits as astropy_fits
 
 from calacs.exposure import Exposure, ImSet
 from calacs.header import Header
@@ -76,9 +77,19 @@ def test_names_that_do_not_exist(name, hint):
         Overrides.of({"zzzzzzzz": 1})
 
 
+def test_references_are_paths_or_hdulists():
+    for value in (3, [1.0], b"x"):
+        with pytest.raises(TypeError, match="biasfile must be a path or an HDUList"):
+            Overrides.of({"biasfile": value})
+    with pytest.raises(ValueError, match="biasfile: the HDUList is empty"):
+        Overrides.of({"biasfile": astropy_fits.HDUList()})
+
+
 def test_references_stand_in_the_header(tmp_path):
     made = exposure()
-    Overrides.of({"biasfile": tmp_path / "b.fits", "ccdtab": object()}).apply(made)
+    Overrides.of({"biasfile": tmp_path / "b.fits", "ccdtab": astropy_fits.HDUList([astropy_fits.PrimaryHDU()])}).apply(
+        made
+    )
     assert made.primary.get("BIASFILE") == str(tmp_path / "b.fits")[:68]
     assert made.primary.get("CCDTAB") == "object in memory"
 

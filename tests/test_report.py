@@ -51,6 +51,15 @@ def test_steps_and_references(observed, tmp_path):
     assert len(rows) == len(report.describe_references(plan).splitlines()) - 2
 
 
+def test_every_bad_reference_is_in_the_table(observed, tmp_path):
+    missing = {"CCDTAB": "no_ccd.fits", "DARKFILE": "no_drk.fits"}
+    rows = report.describe_references(calacs.plan(observed.single(tmp_path, "HRC", missing))).splitlines()[2:]
+    verdicts = {row.split()[0]: row for row in rows}
+    assert all(verdicts[keyword].endswith("see below") for keyword in missing)
+    assert verdicts["PFLTFILE"].endswith("found, not checked further")
+    assert len(verdicts) == len(rows)
+
+
 def test_problems_are_numbered():
     problems = Problems([ReferenceMissing("DARKFILE: none"), InvalidValue("x")])
     problems.found[1].add_context("member a")

@@ -23,7 +23,7 @@ from calacs.door import FileDoor
 from calacs.errors import NothingToDo
 from calacs.exposure import Exposure, ImSet, blank_imset
 from calacs.log import banner
-from calacs.names import filename_keyword, with_suffix
+from calacs.names import filename_keyword, with_own_suffix, with_suffix
 from calacs.observation import AMPS, Observation
 from calacs.overrides import Overrides
 from calacs.refs import Problems, References
@@ -91,7 +91,7 @@ def acsccd(
 
 def _calibrate_file(path: Path, door: FileDoor) -> Path | None:
     # PARITY: the file read is always the one with the raw suffix, whatever name was given.
-    source, target = with_suffix(path, "_raw", "_raw"), with_suffix(path, "_raw", "_blv_tmp")
+    source, target = with_own_suffix(path, "_raw"), with_suffix(path, "_raw", "_blv_tmp")
     door.require(source)
     with (
         door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra")),

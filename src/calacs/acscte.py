@@ -20,7 +20,7 @@ from calacs.door import FileDoor
 from calacs.errors import NothingToDo, StepNotDone, Unsupported
 from calacs.exposure import Exposure, ImSet, blank_imset
 from calacs.log import banner, log
-from calacs.names import filename_keyword, with_suffix
+from calacs.names import filename_keyword, with_own_suffix, with_suffix
 from calacs.observation import Observation
 from calacs.overrides import Overrides
 from calacs.refs import Problems, References
@@ -96,7 +96,7 @@ def run_files(
 
 
 def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) -> Path | None:
-    source, target = with_suffix(path, "", ""), with_suffix(path, "_blv_tmp", SUFFIX[task])
+    source, target = with_own_suffix(path, ""), with_suffix(path, "_blv_tmp", SUFFIX[task])
     files = ("Input", source), ("Output", target)
     header = fits.open_image(source).primary
     if read_switch(header, SWITCH) is not State.PERFORM:

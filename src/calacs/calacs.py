@@ -19,7 +19,7 @@ from calacs.errors import FileNotReadable, InvalidValue
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, calibrate, plan_exposure, refuse_existing
 from calacs.log import banner, log, muted
-from calacs.names import with_suffix
+from calacs.names import with_suffix, without_gz
 from calacs.observation import Observation
 from calacs.overrides import Overrides
 from calacs.refs import Problems, References
@@ -237,7 +237,7 @@ def find_input(path: Path) -> Path:
         It is a product.
     """
     name = path.name
-    if path.stem.endswith(PRODUCT_SUFFIXES):
+    if without_gz(path).stem.endswith(PRODUCT_SUFFIXES):
         raise InvalidValue(
             f"{path}: a product is no input of the pipeline; give the raw exposure, or run the single tasks on it"
         )

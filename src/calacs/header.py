@@ -165,6 +165,8 @@ class Header:
     def __getitem__(self, keyword: str) -> Value:
         value = self.get(keyword)
         if value is None:
+            if keyword == "HISTORY":
+                raise KeywordMissing(f"{self.where}: HISTORY is no keyword with a value; see the attribute history")
             raise KeywordMissing(
                 f"{self.where}: the keyword {keyword} is missing or has no value; add it to the header"
             )
@@ -369,8 +371,18 @@ class Header:
 
     def insert_first(self, keyword: str, value: Value, comment: str) -> None:
         """Put a new card in front of all others."""
+        self._insert(0, keyword, value, comment)
+
+    def insert_after(self, other: str, keyword: str, value: Value, comment: str) -> None:
+        """Put a new card behind the first one of the name `other`."""
+        i = self._find(other)
+        if i is None:
+            raise KeywordMissing(f"{self.where}: the keyword {other} is missing")
+        self._insert(i + 1, keyword, value, comment)
+
+    def _insert(self, i: int, keyword: str, value: Value, comment: str) -> None:
         text = _string_text(value) if isinstance(value, str) else _number_text(value)
-        self._cards.insert(0, _with_comment(f"{keyword:<8}= {text}", comment))
+        self._cards.insert(i, _with_comment(f"{keyword:<8}= {text}", comment))
         self._index = None
 
     def remove(self, keyword: str) -> None:

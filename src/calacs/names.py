@@ -31,7 +31,7 @@ def expand(name: str) -> str:
         if variable:
             folder = os.environ.get(variable, "")
             # The official program needs a slash at the end of the variable; a folder without one can mean nothing else.
-            name = os.path.join(folder, rest) if os.path.isdir(folder) else folder + rest
+            name = os.path.join(folder, rest.lstrip("/")) if os.path.isdir(folder) else folder + rest
         else:
             variable, slash, rest = rest.partition("/")
             name = os.environ.get(variable, "") + slash + rest
@@ -45,16 +45,28 @@ def undefined_variable(name: str) -> str | None:
     return variable if variable and variable not in os.environ else None
 
 
+def without_gz(path: str | Path) -> Path:
+    """Name of a file that is not compressed: products of ``x_raw.fits.gz`` are named like those of ``x_raw.fits``."""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
 def with_suffix(path: str | Path, old: str, new: str) -> Path:
     """Replace the suffix of an exposure's name: ``with_suffix("x_raw.fits", "_raw", "_blv_tmp")``."""
-    path = Path(path)
+    path = without_gz(path)
     stem, extension = (path.name.rpartition(".")[::2]) if "." in path.name[1:] else (path.name, "fits")
     return path.with_name(f"{stem.removesuffix(old)}{new}.{extension}")
 
 
+def with_own_suffix(path: str | Path, suffix: str) -> Path:
+    """Name of the file that a task reads: ``with_own_suffix("x.fits", "_raw")`` is ``x_raw.fits``."""
+    path = Path(path)
+    return path if without_gz(path).stem.endswith(suffix) and path.suffix else with_suffix(path, suffix, suffix)
+
+
 def acs2d_output(path: str | Path) -> Path:
     """Name of the product of acs2d."""
-    path = Path(path)
+    path = without_gz(path)
     stem = path.name.rpartition(".")[0] or path.name
     for old, new in ACS2D_SUFFIXES.items():
         if stem.endswith(old):
@@ -64,7 +76,7 @@ def acs2d_output(path: str | Path) -> Path:
 
 def acs2d_trailer(path: str | Path) -> Path:
     """Name of the trailer file of an exposure or a product of acs2d."""
-    path = Path(path)
+    path = without_gz(path)
     stem = path.name.rpartition(".")[0] or path.name
     known = [*ACS2D_SUFFIXES, *ACS2D_SUFFIXES.values()]
     suffix = next((suffix for suffix in known if stem.endswith(suffix)), "")

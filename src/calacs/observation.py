@@ -134,17 +134,17 @@ class Observation:
             subarray=header.get_bool("SUBARRAY"),
             ccdamp=_ccdamp(header) if is_ccd else "",
             ccdgain=float(np.float32(header.get_float("CCDGAIN", 1.0))) if is_ccd else 1.0,
-            ccdofst=(
-                header.get_int("CCDOFSTA", 3),
-                header.get_int("CCDOFSTB", 3),
-                header.get_int("CCDOFSTC", 3),
-                header.get_int("CCDOFSTD", 3),
-            ),
-            flashdur=float(np.float32(header.get_float("FLASHDUR", 0.0))),
+            ccdofst=_ccdofst(header) if is_ccd else (3, 3, 3, 3),
+            flashdur=float(np.float32(header.get_float("FLASHDUR", 0.0))) if is_ccd else 0.0,
             flashsta=header.get_str("FLASHSTA", "").upper(),
             darktime=header.get_float("DARKTIME", 0.0),
             targname=header.get_str("TARGNAME", ""),
         )
+
+
+def _ccdofst(header: Header) -> tuple[int, int, int, int]:
+    a, b, c, d = (header.get_int(f"CCDOFST{amp}", 3) for amp in AMPS)
+    return a, b, c, d
 
 
 def _ccdamp(header: Header) -> str:

@@ -55,9 +55,10 @@ class Overrides:
         Raises
         ------
         TypeError
-            An argument is none of a switch, a reference keyword, a header parameter or a table parameter.
+            An argument is none of a switch, a reference keyword, a header parameter or a table parameter, or a reference
+            is neither a path nor an HDUList.
         ValueError
-            A switch is neither PERFORM nor OMIT.
+            A switch is neither PERFORM nor OMIT, or an HDUList is empty.
         """
         overrides = cls()
         for name, value in arguments.items():
@@ -67,7 +68,7 @@ class Overrides:
             if keyword in SWITCHES:
                 overrides.switches[keyword] = _switch(name, value)
             elif keyword in REGISTRY:
-                overrides.references[keyword] = value
+                overrides.references[keyword] = _reference(name, value)
             elif keyword in observation.PARAMETERS:
                 overrides.keywords[keyword] = value
             elif keyword in SCI_PARAMETERS:
@@ -108,3 +109,13 @@ def _switch(name: str, value: Any) -> str:
     if text not in ("PERFORM", "OMIT", "COMPLETE", "SKIPPED"):
         raise ValueError(f"{name} must be 'PERFORM', 'OMIT', True or False, not {value!r}")
     return text
+
+
+def _reference(name: str, value: Any) -> Any:
+    if isinstance(value, (str, os.PathLike)):
+        return value
+    if not (isinstance(value, list) and hasattr(value, "info")):
+        raise TypeError(f"{name} must be a path or an HDUList, not {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name}: the HDUList is empty")
+    return value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from calacs.errors import CalacsError
 from calacs.observation import Observation
+from calacs.registry import REGISTRY
 from calacs.step import Job, State, Step
 
 if TYPE_CHECKING:
@@ -63,11 +64,12 @@ def describe_steps(plan: Plan) -> str:
 def describe_references(plan: Plan) -> str:
     """Which reference files are used, what was chosen in them, and whether they will do."""
     rows = [("keyword", "file", "chosen", "verdict")]
+    bad = {str(problem.args[0]).partition(" ")[0].rstrip(":") for problem in plan.problems.found}
+    listed = set()
     for keyword, step, job in _used(plan.jobs):
-        problem = next((str(p) for p in plan.problems.found if str(p.args[0]).startswith(keyword)), "")
-        if problem:
-            name = str(plan.exposure.primary.get(keyword, ""))
-            rows.append((keyword, name, "", "see below"))
+        listed.add(keyword)
+        if keyword in bad:
+            rows.append(_bad_row(plan, keyword))
             continue
         reference = job.refs[keyword]
         if not reference.given:
@@ -77,7 +79,20 @@ def describe_references(plan: Plan) -> str:
         else:
             verdict = "good"
         rows.append((keyword, reference.name, ", ".join(reference.chosen), verdict))
+    # Where a task cannot be prepared, the files of the tasks after it are only looked for.
+    found = {reference.spec.keyword: reference for job in plan.jobs for reference in job.refs if reference.given}
+    for keyword in REGISTRY:
+        if keyword in listed:
+            continue
+        if keyword in bad:
+            rows.append(_bad_row(plan, keyword))
+        elif keyword in found and bad:
+            rows.append((keyword, found[keyword].name, "", "found, not checked further"))
     return format_table(rows)
+
+
+def _bad_row(plan: Plan, keyword: str) -> tuple[str, str, str, str]:
+    return keyword, str(plan.exposure.primary.get(keyword, "")), "", "see below"
 
 
 def _used(jobs: Iterable[Job]) -> Iterator[tuple[str, Step | None, Job]]:

@@ -221,6 +221,8 @@ def _open_compressed(path: Path) -> ImageFile:
 
 def from_hdulist(hdus: Any, source: str = "HDUList in memory") -> ImageFile:
     """View an `astropy.io.fits.HDUList` as an image file; pixels are copied when read."""
+    if not hdus:
+        raise FileNotReadable(f"{source}: the HDUList is empty")
     planes: dict[tuple[str, int], Plane] = {}
     for hdu in hdus[1:]:
         if not getattr(hdu, "is_image", False):

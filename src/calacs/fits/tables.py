@@ -76,7 +76,11 @@ class Table:
 
     def replace(self, column: str, value: Any) -> None:
         """Give every row the same value in a column."""
-        self._columns[column.upper()] = np.full_like(self[column], value)
+        old = self[column]
+        try:
+            self._columns[column.upper()] = np.full_like(old, value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"{column.lower()} = {value!r} does not fit the column of type {old.dtype}") from error
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """Names among `columns` that the table lacks."""

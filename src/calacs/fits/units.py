@@ -149,6 +149,8 @@ def open_bytes(path: Path) -> Bytes:
         return source
     except FileNotFoundError:
         raise FileNotReadable(f"{path}: no such file; check the name and the folder") from None
+    except IsADirectoryError:
+        raise FileNotReadable(f"{path}: this is a folder; name a file") from None
     except (OSError, EOFError, zlib.error) as error:
         raise FileNotReadable(f"{path}: cannot be read: {error}") from error
 

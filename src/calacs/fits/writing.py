@@ -57,14 +57,14 @@ def settle_planes(imset: ImSet) -> frozenset[str]:
 
 
 def _settle_name(header: Header, name: str, extver: int) -> None:
-    if "EXTVER" not in header:
-        header.insert_first("EXTVER", extver, "Extension version")
-    elif header.get_int("EXTVER") != extver:
-        header.set("EXTVER", extver)
     if "EXTNAME" in header:
         header.set("EXTNAME", name)
     else:
         header.insert_first("EXTNAME", name, "Name of the extension")
+    if "EXTVER" not in header:
+        header.insert_after("EXTNAME", "EXTVER", extver, "Extension version")
+    elif header.get_int("EXTVER") != extver:
+        header.set("EXTVER", extver)
 
 
 def _all_equal(pixels: NDArray[Any], value: Any) -> bool:
@@ -197,7 +197,8 @@ def refuse_existing(path: Path, *, clobber: bool) -> None:
     """Raise OutputExists unless the file is absent or may be replaced."""
     if path.exists() and not clobber and not may_clobber():
         raise OutputExists(
-            f"{path} exists already; remove it, pass clobber=True, or set the environment's imclobber=yes"
+            f"{path} exists already; remove it, or allow to replace it: clobber=True, --clobber, or imclobber=yes in the "
+            "environment"
         )
 
 
