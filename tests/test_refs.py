@@ -162,6 +162,8 @@ def test_objects_in_memory():
     assert got.name == "object in memory"
     assert got.section(imset()).read("SCI")[0, 0] == 10
     assert str(got) == "BIASFILE 'object in memory'"
+    with pytest.raises(errors.TableError, match="ATODTAB 'object in memory'.*no binary table"):
+        references({"ATODTAB": image_hdus(1)}).require("ATODTAB")
 
 
 def test_files_that_are_not_what_they_should_be(tmp_path):

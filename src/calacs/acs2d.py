@@ -262,10 +262,16 @@ def _check_imset(job: Job, imset: ImSet) -> None:
     if header.get_int("NCOMBINE", 1) < 1:
         job.warn(f"image set {imset.extver}: NCOMBINE = {header.get_int('NCOMBINE')} counts as 1")
     ltv = header.get_float("LTV1", 0.0), header.get_float("LTV2", 0.0)
-    if not _is_complete(job.exposure, "BLEVCORR") or max(ltv) > 0.0:
+    complete = _is_complete(job.exposure, "BLEVCORR")
+    if not complete or max(ltv) > 0.0:
+        remedy = (
+            "acsccd trims only formats that have a row in OSCNTAB, use a table with a row for this one"
+            if complete
+            else "run acsccd with BLEVCORR = PERFORM first"
+        )
         raise StepNotDone(
             f"{header.where}: the overscan is not trimmed (BLEVCORR = {job.exposure.primary.get('BLEVCORR')!r}, LTV1 and "
-            f"LTV2 = {ltv}); run acsccd with BLEVCORR = PERFORM first"
+            f"LTV2 = {ltv}); {remedy}"
         )
 
 

@@ -137,7 +137,7 @@ class Observation:
             ccdofst=_ccdofst(header) if is_ccd else (3, 3, 3, 3),
             flashdur=float(np.float32(header.get_float("FLASHDUR", 0.0))) if is_ccd else 0.0,
             flashsta=header.get_str("FLASHSTA", "").upper(),
-            darktime=header.get_float("DARKTIME", 0.0),
+            darktime=header.get_float("DARKTIME", 0.0) if is_ccd else 0.0,
             targname=header.get_str("TARGNAME", ""),
         )
 

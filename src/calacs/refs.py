@@ -304,7 +304,11 @@ class References:
         if source is None:
             source = self._header.get_str(spec.keyword, "")
         if not isinstance(source, (str, os.PathLike)):
-            return self._attach(Reference(spec, "object in memory"), source)
+            reference = Reference(spec, "object in memory")
+            try:
+                return self._attach(reference, source)
+            except TableError as error:
+                raise TableError(f"{reference}: {error}") from error
         name = str(source)
         if is_blank(name):
             return Reference(spec, name)
