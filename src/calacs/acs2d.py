@@ -142,7 +142,7 @@ def run(
     source : Exposure, path-like or HDUList
         Trimmed CCD exposure (product of acsccd, acscte or acsrej) or raw SBC exposure; it is not changed.
     n_threads : int
-        Threads to use; the result does not depend on it.
+        Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
     **overrides

@@ -117,7 +117,7 @@ def run(
     source : Exposure, path-like or HDUList
         Raw exposure; it is not changed.
     n_threads : int
-        Threads to use; the result does not depend on it.
+        Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
     **overrides

@@ -124,7 +124,7 @@ def run(
     source : Exposure, path-like or HDUList
         Bias-subtracted, trimmed exposure in electrons, as `calacs.acsccd.run` gives it; it is not changed.
     n_threads : int
-        Threads to use; the result does not depend on it.
+        Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text on the progress, by amplifier and direction; an exception from it ends the work.
     **overrides

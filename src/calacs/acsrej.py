@@ -187,7 +187,7 @@ def combine(
     mtype : str
         Its role in an association (``prod-crj``).
     n_threads : int
-        Threads to use; the result does not depend on it.
+        Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
     flag_exposures : bool

@@ -28,7 +28,7 @@ from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.log import banner, caution, stamp
 from calacs.names import with_suffix
 from calacs.observation import DETECTORS
-from calacs.parallel import run_parallel, split_rows
+from calacs.parallel import resolve_threads, run_parallel, split_rows
 from calacs.refs import Problems
 from calacs.rejection import write_product_names
 from calacs.step import StepRecord
@@ -146,7 +146,7 @@ def combine(
     mtype : str
         Its role in an association (``prod-rpt``).
     n_threads : int
-        Threads to use; the result does not depend on it.
+        Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
 
@@ -253,7 +253,7 @@ def execute(
     for imset, chosen in zip(product.imsets, plan.chosen, strict=True):
         if progress is not None:
             progress(f"acssum: image set {imset.extver} of {len(plan.chosen)}")
-        _sum_up(imset, plan, chosen, n_threads)
+        _sum_up(imset, plan, chosen, resolve_threads(n_threads))
         found = statistics_of(imset.sci, imset.err, imset.dq, bad_bits)
         if found.n_good == 0:
             _warn(plan, f"image set {imset.extver}: {why_none(imset, found)}")

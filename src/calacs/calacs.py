@@ -106,7 +106,7 @@ def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **
     source : Exposure, path-like or HDUList
         Raw exposure of any ACS detector, or the path of an association table (``x_asn.fits``); it is not changed.
     n_threads : int
-        Threads to use; the result does not depend on it.
+        Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
     **overrides

@@ -15,7 +15,7 @@ from calacs import association, log
 from calacs.errors import AssociationError, CalacsWarning, FileNotReadable
 from calacs.names import expand
 from calacs.options import Options, parse_exe_args
-from calacs.parallel import available_cpus
+from calacs.parallel import resolve_threads
 
 
 def expand_input(source: Any) -> list[Path]:
@@ -159,7 +159,7 @@ class FileDoor:
         self.quiet |= options.quiet
         if self.single_core or options.single_core:
             self.n_threads = 1
-        self.n_threads = self.n_threads or options.n_threads or available_cpus()
+        self.n_threads = resolve_threads(self.n_threads or options.n_threads or 0)
 
     def warn(self, text: str) -> None:
         """Warn the user."""

@@ -131,7 +131,7 @@ class Observation:
             expstart=header.get_float("EXPSTART"),
             expend=header.get_float("EXPEND"),
             n_imset=n_imset,
-            subarray=header.get_bool("SUBARRAY"),
+            subarray=header.get_bool("SUBARRAY") if is_ccd else bool(header.get_int("SUBARRAY")),
             ccdamp=_ccdamp(header) if is_ccd else "",
             ccdgain=float(np.float32(header.get_float("CCDGAIN", 1.0))) if is_ccd else 1.0,
             ccdofst=_ccdofst(header) if is_ccd else (3, 3, 3, 3),

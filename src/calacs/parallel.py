@@ -26,6 +26,19 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def resolve_threads(n_threads: int) -> int:
+    """Number of threads to use; 0 stands for all processors.
+
+    Raises
+    ------
+    ValueError
+        The number is negative.
+    """
+    if n_threads < 0:
+        raise ValueError(f"n_threads = {n_threads} is invalid; give 1 or more, or 0 for all processors")
+    return n_threads or available_cpus()
+
+
 def run_parallel(calls: Sequence[Callable[[], T]], n_threads: int) -> list[T]:
     """Make calls, up to `n_threads` at a time; return their results in order.
 

@@ -25,6 +25,7 @@ from calacs.exposure import Exposure, ImSet
 from calacs.header import Header
 from calacs.log import caution, log, stamp
 from calacs.observation import Observation
+from calacs.parallel import resolve_threads
 from calacs.refs import Problems, References
 from calacs.reftables import CcdParams, Overscan
 
@@ -192,6 +193,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.label = self.label or self.task
+        self.n_threads = resolve_threads(self.n_threads)
 
     def warn(self, text: str) -> None:
         """Report something doubtful: a note in the step's record and a `CalacsWarning`."""
