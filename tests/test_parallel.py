@@ -1,6 +1,6 @@
 import pytest
 
-from calacs import acsccd
+from calacs import acsccd, sim
 from calacs.parallel import available_cpus, resolve_threads, run_parallel, split_rows
 
 
@@ -14,10 +14,9 @@ def test_negative_numbers_are_refused():
         resolve_threads(-1)
 
 
-def test_a_task_refuses_a_negative_number(tmp_path):
-    from calacs import sim
-
-    exposure = sim.simulate("HRC", seed=1, exptime=10.0, reference_folder=f"{tmp_path}/")
+def test_a_task_refuses_a_negative_number(tmp_path, monkeypatch):
+    monkeypatch.setenv("jref", f"{tmp_path}/")
+    exposure = sim.simulate("HRC", seed=1, exptime=10.0)
     exposure.write_references(tmp_path)
     with pytest.raises(ValueError, match="n_threads"):
         acsccd.run(exposure.write(tmp_path), n_threads=-2)

@@ -31,7 +31,7 @@ from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.log import caution, log, stamp
 from calacs.names import association_root, filename_keyword, upper_root
 from calacs.observation import AMPS
-from calacs.parallel import Report, run_reporting
+from calacs.parallel import Report, resolve_threads, run_reporting
 from calacs.refs import Problems, References
 from calacs.step import State, StepRecord, describe, read_switch
 from calacs.steps import crrej
@@ -369,7 +369,7 @@ def execute(
         return _combine_imset(plan, index, threads, report)
 
     tasks = [partial(one, index) for index in range(plan.n_imset)]
-    results = run_reporting(tasks, n_threads, plan.n_imset, tell)
+    results = run_reporting(tasks, resolve_threads(n_threads), plan.n_imset, tell)
     stamp("Finished detecting cosmic rays")
     template = plan.sources[plan.first_used]
     imsets = []
