@@ -76,7 +76,7 @@ typedef __m256 fvec;
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx512 = {BLOCK, readout_avx512, update_avx512, smooth_avx512};
+const cte_kernels cal_cte_avx512 = {BLOCK, readout_avx512, update_avx512, enter_avx512, smooth_avx512};
 
 CTE_TARGET_POP
 

@@ -3,14 +3,18 @@
 #define CALACS_CTE_INTERNAL_H
 
 #include <float.h>
+#include <string.h>
 
 #include "internal.h"
 
 /* Elements of padding around each column: a vector may run over by its width. */
 #define CTE_PAD 32
 
+/* Most lanes of a vector. */
+#define CTE_LANES 8
+
 /* Elements before each profile: a vector may begin before the row that captures. */
-#define CTE_FRONT 8
+#define CTE_FRONT CTE_LANES
 
 /* A row no trail reaches from. */
 #define CTE_NEVER (-(1 << 28))
@@ -107,10 +111,35 @@ typedef struct {
     void (*readout)(const cal_cte_plan *plan, cte_column *column);
     /* packet = start - excess over observed, damped unless noise_squared is negative. */
     void (*update)(cte_column *column, double noise_squared);
+    /* Copy a column and its smooth state, and subtract them; returns the largest observed magnitude, or infinity. */
+    double (*enter)(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth, double *rest);
     /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */
     void (*smooth)(const cte_smooth_task *task, double *square, double *count);
 } cte_kernels;
 
+/* cte_kernels.enter, to be compiled for each instruction set. */
+static inline double cte_enter(const float *CAL_RESTRICT observed, const float *CAL_RESTRICT start, ptrdiff_t n_row,
+                               float *CAL_RESTRICT seen, float *CAL_RESTRICT smooth, double *CAL_RESTRICT rest)
+{
+    uint32_t largest = 0; /* bits of non-negative floats sort as their values do, NaN above all */
+    float value;
+
+    for (ptrdiff_t row = 0; row < n_row; ++row) {
+        uint32_t bits;
+
+        seen[row] = observed[row];
+        smooth[row] = start[row];
+        rest[row] = (double)observed[row] - (double)start[row];
+        memcpy(&bits, observed + row, sizeof bits);
+        bits &= UINT32_C(0x7FFFFFFF);
+        largest = bits > largest ? bits : largest;
+    }
+    memcpy(&value, &largest, sizeof value);
+    return value <= FLT_MAX ? (double)value : INFINITY;
+}
+
+double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth,
+                     double *rest);
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count);
 
 /* The kernels of an instruction set that cal_cte_isa has granted. */

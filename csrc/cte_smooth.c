@@ -46,6 +46,11 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
     return 1;
 }
 
+double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth, double *rest)
+{
+    return cte_enter(observed, start, n_row, seen, smooth, rest);
+}
+
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count)
 {
     double sum = 0.0;
@@ -109,27 +114,13 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
 }
 
 /* Column `col` enters the sweep. */
-static void cte_sweep_enter(cte_sweep *sweep, const float *observed, const float *start, ptrdiff_t col)
+static void cte_sweep_enter(cte_sweep *sweep, const cte_kernels *kernels, const float *observed, const float *start,
+                            ptrdiff_t col)
 {
     const ptrdiff_t n_row = sweep->n_row, at = col % (sweep->n_iteration + 2);
-    float *seen = sweep->observed[at], *smooth = sweep->ring[0].smooth[col % 3];
-    double *rest = sweep->ring[0].rest[col % 3];
-    uint32_t largest = 0; /* bits of non-negative floats sort as their values do, NaN above all */
-    float value;
 
-    memcpy(seen, observed + col * n_row, sizeof(float) * (size_t)n_row);
-    memcpy(smooth, start + col * n_row, sizeof(float) * (size_t)n_row);
-    for (ptrdiff_t row = 0; row < n_row; ++row)
-        rest[row] = (double)seen[row] - (double)smooth[row];
-    for (ptrdiff_t row = 0; row < n_row; ++row) {
-        uint32_t bits;
-
-        memcpy(&bits, seen + row, sizeof bits);
-        bits &= UINT32_C(0x7FFFFFFF);
-        largest = bits > largest ? bits : largest;
-    }
-    memcpy(&value, &largest, sizeof value);
-    sweep->largest[at] = value <= FLT_MAX ? (double)value : INFINITY;
+    sweep->largest[at] = kernels->enter(observed + col * n_row, start + col * n_row, n_row, sweep->observed[at],
+                                        sweep->ring[0].smooth[col % 3], sweep->ring[0].rest[col % 3]);
 }
 
 int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_first,
@@ -164,11 +155,12 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
     leave = n_col - col_last > n_iteration ? col_last + n_iteration : n_col;
     for (ptrdiff_t front = enter; front < col_last + n_iteration; ++front) {
         if (front < leave)
-            cte_sweep_enter(&sweep, observed, start, front);
+            cte_sweep_enter(&sweep, kernels, observed, start, front);
         for (ptrdiff_t k = 1; k <= n_iteration; ++k) {
             const cte_ring *from = &sweep.ring[k - 1], *to = &sweep.ring[k];
             const ptrdiff_t col = front - k, halo = n_iteration - k;
             double largest = 0.0, total, n;
+            int direct;
 
             if (col < enter || col < col_first - halo || col >= col_last + halo || col >= n_col)
                 continue;
@@ -184,14 +176,16 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
             task.center = task.at_edge ? sweep.zeros : task.rest[1];
             /* Rounding of a few operations on the terms, and of the official order of the sum of 18 pixels. */
             task.error = (1.0 + read_noise) * 1e-14 + largest * 0x1p-56;
-            task.result = to->smooth[col % 3];
+            /* Vectors may run over the end of the column, but not here. */
+            direct = k == n_iteration && n_row % CTE_LANES == 0;
+            task.result = direct ? result + col * n_row : to->smooth[col % 3];
             task.rest_after = to->rest[col % 3];
             kernels->smooth(&task, &total, &n);
             if (col >= col_first && col < col_last) {
                 square[(k - 1) * n_col + col] = total;
                 count[(k - 1) * n_col + col] = n;
             }
-            if (k == n_iteration)
+            if (k == n_iteration && !direct)
                 memcpy(result + col * n_row, task.result, sizeof(float) * (size_t)n_row);
         }
     }

@@ -95,3 +95,9 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     *square = total;
     *count = (double)n;
 }
+
+static double NAME(enter)(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth,
+                          double *rest)
+{
+    return cte_enter(observed, start, n_row, seen, smooth, rest);
+}
