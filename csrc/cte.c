@@ -135,7 +135,7 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
 int cal_cte_traps(const int32_t *index, const double *node, ptrdiff_t n_entry, ptrdiff_t first, double fraction,
                   ptrdiff_t n_col, ptrdiff_t n_row, float *traps, unsigned char *covered)
 {
-    if (n_entry < 0 || n_col < 0 || n_row < 0)
+    if (n_entry < 0 || n_col < 0 || n_row < 0 || n_row > (1 << 30))
         return CAL_BAD_SIZE;
     for (ptrdiff_t entry = 0; entry < n_entry; ++entry) {
         const ptrdiff_t col = index[entry] - first;
@@ -144,12 +144,16 @@ int cal_cte_traps(const int32_t *index, const double *node, ptrdiff_t n_entry, p
         if (col < 0 || col >= n_col)
             continue;
         covered[col] = 1;
-        for (ptrdiff_t row = 0; row < n_row; ++row) {
-            const double position = (double)row / 512.0 > 2.999 ? 2.999 : (double)row / 512.0;
-            const int below = (int)position;
-            const double sensitivity = at[below] + (at[below + 1] - at[below]) * (position - below);
+        /* Between one node and the next, so that the loop can be vectorized. */
+        for (ptrdiff_t below = 0, row = 0; row < n_row; ++below) {
+            const ptrdiff_t end = below < 2 && (below + 1) * 512 < n_row ? (below + 1) * 512 : n_row;
 
-            traps[col * n_row + row] = (float)(sensitivity * ((double)(row + 1) / 2048.0) * fraction);
+            for (; row < end; ++row) {
+                const double position = (double)(int32_t)row / 512.0 > 2.999 ? 2.999 : (double)(int32_t)row / 512.0;
+                const double sensitivity = at[below] + (at[below + 1] - at[below]) * (position - (double)below);
+
+                traps[col * n_row + row] = (float)(sensitivity * ((double)((int32_t)row + 1) / 2048.0) * fraction);
+            }
         }
     }
     return CAL_OK;

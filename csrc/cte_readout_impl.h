@@ -137,19 +137,33 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                 else if (threshold <= bound)
                     mask = AT_LEAST(threshold);
                 if (mask == ALL && last == -1) {
-                    if (level < CTE_DENSE) {
-                        const double *const change = NAME(dense)(column, block, level, release[0], held[0]);
+                    /* Every row captures, and so did the one before the block.  Likewise at the levels below, as long as
+                     * bounds show it. */
+                    if (next_live < 0)
+                        next_live = level;
+                    for (;;) {
+                        const double r0 = plan->release[level * plan->stride], h0 = plan->held[level * plan->stride];
+
+                        if (level < CTE_DENSE) {
+                            const double *const change = NAME(dense)(column, block, level, r0, h0);
 
 #define DENSE(g) p##g = ADD(p##g, LOAD(change + (g) * LANES));
-                        EACH(DENSE)
-                    } else {
-                        const vec r = SPREAD(release[0]), h = SPREAD(held[0]);
+                            EACH(DENSE)
+                        } else {
+                            const vec r = SPREAD(r0), h = SPREAD(h0);
 
 #define CHANGE(g) p##g = ADD(p##g, NAME(change)(here + (g) * LANES, r, h));
-                        EACH(CHANGE)
+                            EACH(CHANGE)
+                        }
+                        low -= most;
+                        bound += growth[level] * most;
+                        state[level].row = first + BLOCK - 1;
+                        state[level].trapped = here[BLOCK - 1];
+                        if (level == 0 || charge[level - 1] > low || state[level - 1].row != first - 1)
+                            break;
+                        --level;
                     }
-                    last = BLOCK - 1;
-                    carried = here + last;
+                    continue;
                 } else if (mask != 0 && (mask & (mask - 1)) == 0 && -1 - last >= n_tail) {
                     /* One row captures and nothing trails into the block.  The levels below go the same way, as long as
                      * bounds show that this row keeps reaching them and no other one does. */
