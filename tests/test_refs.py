@@ -1,12 +1,13 @@
 """Reference files: the registry, the resolver, the checks before the first pixel changes."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
 
-from calacs import errors, fits
+from calacs import errors, fits, sim
 from calacs.exposure import ImSet
 from calacs.header import Header
 from calacs.overrides import SWITCHES
@@ -283,3 +284,16 @@ def test_replaced_columns():
     assert refs["MLINTAB"].table["EXPAND"].tolist() == [1.0, 2.0]
     assert refs["MLINTAB"].chosen == ["TAU = 5.0 given by the caller"]
     assert fits.read_table(hdus)["TAU"].tolist() == [1.0, 2.0]
+
+
+def test_exposures_of_one_run_share_their_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("jref", f"{tmp_path}/")
+    exposure = sim.simulate("HRC", seed=1, exptime=10.0)
+    exposure.write_references(tmp_path)
+    header = fits.read_headers(exposure.write(tmp_path)).primary
+    opened = {}
+    first, second = (References(header, opened=opened) for _ in range(2))
+    for keyword, kind in (("CCDTAB", "table"), ("BIASFILE", "image")):
+        assert getattr(first.require(keyword), kind) is getattr(second.require(keyword), kind)
+        assert first.require(keyword) is not second.require(keyword)
+    assert {path.name for path in opened} == {Path(str(header[key])[5:]).name for key in ("CCDTAB", "BIASFILE")}

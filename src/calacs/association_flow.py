@@ -187,6 +187,7 @@ class Run:
     in_memory: bool = False
     folder: Path = field(default_factory=Path)
     products: dict[str, Exposure | Path] = field(default_factory=dict)
+    _opened: dict[Path, fits.ImageFile | fits.Table] = field(default_factory=dict, repr=False)
 
     def calibrate(self) -> dict[str, Exposure | Path]:
         """Plan, calibrate, combine, and mark the products in the table."""
@@ -333,7 +334,8 @@ class Run:
     # names and reference files
 
     def _references(self, exposure: Exposure, common: Common) -> References:
-        return References(exposure.primary, common.references | self.given.references, self.given.columns)
+        given = common.references | self.given.references
+        return References(exposure.primary, given, self.given.columns, self._opened)
 
     def _rejection(self) -> acsrej.Given:
         return acsrej.Given.of(self.given.columns)

@@ -277,12 +277,19 @@ class References:
         Files and objects that replace those of the header, by keyword.
     parameters : mapping of str to value
         Table columns whose values are replaced, by column name.
+    opened : dict of Path to ImageFile or Table
+        Files that other exposures of the run have opened, with the same `parameters`; those opened here are added.
     """
 
     def __init__(
-        self, header: Header, given: Mapping[str, Any] | None = None, parameters: Mapping[str, Any] | None = None
+        self,
+        header: Header,
+        given: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        opened: dict[Path, fits.ImageFile | fits.Table] | None = None,
     ) -> None:
         self._header = header
+        self._opened = {} if opened is None else opened
         self._given = dict(given or {})
         self._parameters = dict(parameters or {})
         self._known: dict[str, Reference] = {}
@@ -328,12 +335,10 @@ class References:
     def _attach(self, reference: Reference, source: Any) -> Reference:
         spec = reference.spec
         if spec.kind == "image":
-            reference._image = (
-                fits.open_image(source) if isinstance(source, Path) else fits.from_hdulist(source, spec.keyword)
-            )
+            reference._image = self._image(source, spec.keyword)
             primary = reference._image.primary
         else:
-            reference._table = fits.read_table(source)
+            reference._table = self._table(source)
             reference.source = source
             missing = reference._table.missing(spec.columns)
             if missing:
@@ -351,6 +356,22 @@ class References:
         reference.pedigree = primary.get_str("PEDIGREE", "")
         reference.descrip = primary.get_str("DESCRIP", "")
         return reference
+
+    def _image(self, source: Any, keyword: str) -> fits.ImageFile:
+        if not isinstance(source, Path):
+            return fits.from_hdulist(source, keyword)
+        known = self._opened.get(source)
+        image = known if isinstance(known, fits.ImageFile) else fits.open_image(source)
+        self._opened[source] = image
+        return image
+
+    def _table(self, source: Any) -> fits.Table:
+        if not isinstance(source, Path):
+            return fits.read_table(source)
+        known = self._opened.get(source)
+        table = known if isinstance(known, fits.Table) else fits.read_table(source)
+        self._opened[source] = table
+        return table
 
     def _check_detector(self, reference: Reference, primary: Header) -> None:
         """Refuse a file that says it was made for another detector."""
