@@ -101,8 +101,6 @@ typedef __m128 fvec;
 #define WIDEN(f) _mm256_cvtps_pd(f)
 #define NARROW(v) _mm256_cvtpd_ps(v)
 #define FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
-#define ADD_BY_FMA(a, b) _mm256_fmadd_pd(a, one, b)
-#define SUB_BY_FMA(a, b) _mm256_fmsub_pd(a, one, b)
 #define CARRY(before, now) _mm256_shuffle_pd(_mm256_permute2f128_pd(before, now, 0x21), now, 0x5)
 #define AHEAD(now, after) _mm256_shuffle_pd(now, _mm256_permute2f128_pd(now, after, 0x21), 0x5)
 #define CLIP(v, limit) MAX(MIN(v, limit), SUB(SPREAD(0.0), limit))
@@ -127,7 +125,7 @@ static inline vec cte_add_square(unsigned mask, vec v, vec sum)
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx2 = {BLOCK, readout_avx2, update_avx2, enter_avx2, smooth_avx2};
+const cte_kernels cal_cte_avx2 = {BLOCK, 1, readout_avx2, update_avx2, enter_avx2, smooth_avx2};
 
 CTE_TARGET_POP
 

@@ -56,9 +56,6 @@ typedef __m256 fvec;
 #define WIDEN(f) _mm512_cvtps_pd(f)
 #define NARROW(v) _mm512_cvtpd_ps(v)
 #define FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
-/* The same sums on the ports of the multiplier, where the adder is the busier one; needs `one`. */
-#define ADD_BY_FMA(a, b) _mm512_fmadd_pd(a, one, b)
-#define SUB_BY_FMA(a, b) _mm512_fmsub_pd(a, one, b)
 #define CARRY(before, now) \
     _mm512_castsi512_pd(_mm512_alignr_epi64(_mm512_castpd_si512(now), _mm512_castpd_si512(before), 7))
 #define AHEAD(now, after) \
@@ -76,7 +73,7 @@ typedef __m256 fvec;
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx512 = {BLOCK, readout_avx512, update_avx512, enter_avx512, smooth_avx512};
+const cte_kernels cal_cte_avx512 = {BLOCK, 1, readout_avx512, update_avx512, enter_avx512, smooth_avx512};
 
 CTE_TARGET_POP
 

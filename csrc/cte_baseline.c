@@ -205,7 +205,8 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
     double *CAL_RESTRICT adjust = task->adjust, *CAL_RESTRICT rest = task->rest_after, *CAL_RESTRICT pull = task->spare;
     float *CAL_RESTRICT result = task->result;
     int32_t *CAL_RESTRICT doubtful = task->doubtful;
-    const double own_limit = task->own_limit, limit = task->limit, four = task->four, eighteen = task->eighteen * 81.0, error = task->error;
+    const double own_limit = task->own_limit, limit = task->limit, error = task->error;
+    const double four = task->four, eighteen = task->eighteen * 81.0;
     const ptrdiff_t n_row = task->n_row;
     double sum[4] = {0.0, 0.0, 0.0, 0.0};
     ptrdiff_t n = 0;
@@ -218,8 +219,10 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
         const double own2 = own[row] * own[row], block2 = pull[row] * pull[row];
         const double a = own2 + four, b = block2 + eighteen;
 
-        adjust[row] = (cte_clip(own[row], own_limit) * own2 * b + cte_clip(pull[row], limit * 9.0) * (1.0 / 9.0) * block2 * a) /
-                      (a * b);
+        const double p = cte_clip(own[row], own_limit) * own2;
+        const double q = cte_clip(pull[row], limit * 9.0) * (1.0 / 9.0) * block2;
+
+        adjust[row] = (p * b + q * a) / (a * b);
     }
     for (ptrdiff_t row = 0; row < n_row; ++row) {
         const double down = (double)smooth[row] - (double)smooth[row + 1];
@@ -251,4 +254,4 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
     *count = (double)(n_row + n);
 }
 
-const cte_kernels cal_cte_baseline = {BLOCK, cte_readout_baseline, cte_update_baseline, cal_cte_enter, cte_smooth_baseline};
+const cte_kernels cal_cte_baseline = {BLOCK, 0, cte_readout_baseline, cte_update_baseline, cal_cte_enter, cte_smooth_baseline};

@@ -90,36 +90,43 @@ typedef struct {
     int at_edge;              /* a neighbor is missing: there is no sum over 3 x 3 pixels */
     const float *observed[3]; /* not to be read at the edge, [1] apart; smooth likewise */
     const float *smooth[3];
-    const double *rest[3];    /* observed - smooth; zeros at the edge, [1] apart */
+    const double *rest[3];    /* (observed - smooth) scale; zeros at the edge, [1] apart */
     const double *center;     /* rest[1], or zeros at the edge */
     float *result;            /* the smooth column after the iteration */
-    double *rest_after;       /* observed - result */
+    double *rest_after;       /* (observed - result) scale */
+    const double *scaled;     /* observed[1] scale */
     double *adjust, *spare;   /* [n_row] workspace */
     int32_t *doubtful;        /* [n_row] workspace */
-    double own_limit;         /* 1 electron */
+    double scale;             /* 1 / four, which saves a multiplication, or 1 */
+    double own_limit, own_four; /* 1 electron and 4 times read noise squared, for differences times scale */
+    double block_limit, block_eighteen; /* 0.33 times read noise and 18 times its square, for sums of 9 times scale */
     double limit, four, eighteen; /* 0.33, 4 and 18 times read noise, read noise squared, the same */
     double error;             /* bound on what another order of arithmetic does to an adjustment */
 } cte_smooth_task;
 
-/* One pixel by the plain statement: result, rest_after; its square is added to `square` and 1 is returned if it counts. */
+/* One pixel by the plain statement: result, rest_after; its square is added to `square` and 1 returned if it counts. */
 int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *square);
 
 /* The loops over rows that exist once per instruction set. */
 typedef struct {
     ptrdiff_t block; /* rows that readout takes together; 0: it needs neither trap nor trap_most */
+    int scaled;      /* whether smooth takes scale = 1 / four, else 1 */
     /* One simulated readout: packet. */
     void (*readout)(const cal_cte_plan *plan, cte_column *column);
     /* packet = start - excess over observed, damped unless noise_squared is negative. */
     void (*update)(cte_column *column, double noise_squared);
-    /* Copy a column and its smooth state, and subtract them; returns the largest observed magnitude, or infinity. */
-    double (*enter)(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth, double *rest);
+    /* Copy a column and its smooth state, scale and subtract them; returns the largest observed magnitude, or
+     * infinity. */
+    double (*enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                    float *smooth, double *scaled, double *rest);
     /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */
     void (*smooth)(const cte_smooth_task *task, double *square, double *count);
 } cte_kernels;
 
 /* cte_kernels.enter, to be compiled for each instruction set. */
 static inline double cte_enter(const float *CAL_RESTRICT observed, const float *CAL_RESTRICT start, ptrdiff_t n_row,
-                               float *CAL_RESTRICT seen, float *CAL_RESTRICT smooth, double *CAL_RESTRICT rest)
+                               double scale, float *CAL_RESTRICT seen, float *CAL_RESTRICT smooth,
+                               double *CAL_RESTRICT scaled, double *CAL_RESTRICT rest)
 {
     uint32_t largest = 0; /* bits of non-negative floats sort as their values do, NaN above all */
     float value;
@@ -129,7 +136,8 @@ static inline double cte_enter(const float *CAL_RESTRICT observed, const float *
 
         seen[row] = observed[row];
         smooth[row] = start[row];
-        rest[row] = (double)observed[row] - (double)start[row];
+        scaled[row] = (double)observed[row] * scale;
+        rest[row] = ((double)observed[row] - (double)start[row]) * scale;
         memcpy(&bits, observed + row, sizeof bits);
         bits &= UINT32_C(0x7FFFFFFF);
         largest = bits > largest ? bits : largest;
@@ -138,8 +146,8 @@ static inline double cte_enter(const float *CAL_RESTRICT observed, const float *
     return value <= FLT_MAX ? (double)value : INFINITY;
 }
 
-double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth,
-                     double *rest);
+double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                     float *smooth, double *scaled, double *rest);
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count);
 
 /* The kernels of an instruction set that cal_cte_isa has granted. */

@@ -137,8 +137,8 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                 else if (threshold <= bound)
                     mask = AT_LEAST(threshold);
                 if (mask == ALL && last == -1) {
-                    /* Every row captures, and so did the one before the block.  Likewise at the levels below, as long as
-                     * bounds show it. */
+                    /* Every row captures, and so did the one before the block; and likewise at the levels below, as long
+                     * as bounds show it. */
                     if (next_live < 0)
                         next_live = level;
                     for (;;) {

@@ -32,23 +32,24 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
                 block = block + (double)task->observed[order[i]][near] - (double)task->smooth[order[i]][near];
         block /= 9.0;
     }
-    adjust = cte_clip(own, task->own_limit) * (own * own / (own * own + four)) * 0.25 +
+    adjust = cte_clip(own, 1.0) * (own * own / (own * own + four)) * 0.25 +
              cte_clip(block, limit) * (block * block / (block * block + task->eighteen)) * 0.25 +
              cte_clip(below, limit) * (four / (below * below + four)) * 0.25 +
              cte_clip(above, limit) * (four / (above * above + four)) * 0.25;
     result = (float)(value + (double)(float)adjust * 0.75);
     rest = observed - result;
     task->result[row] = result;
-    task->rest_after[row] = (double)observed - (double)result;
+    task->rest_after[row] = ((double)observed - (double)result) * task->scale;
     if (!(fabs((double)observed) > 0.1 || fabs((double)result) > 0.1))
         return 0;
     *square += (double)rest * (double)rest;
     return 1;
 }
 
-double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth, double *rest)
+double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                     float *smooth, double *scaled, double *rest)
 {
-    return cte_enter(observed, start, n_row, seen, smooth, rest);
+    return cte_enter(observed, start, n_row, scale, seen, smooth, scaled, rest);
 }
 
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count)
@@ -72,8 +73,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t n_row, n_iteration;
     float **observed; /* [n_iteration + 2] column c at [c % (n_iteration + 2)] */
+    double **scaled;  /* [n_iteration + 2] the same times scale */
     double *largest;  /* [n_iteration + 2] of their absolute values */
     cte_ring *ring;   /* [n_iteration + 1] */
+    double scale;
     double *zeros, *adjust, *spare;
     int32_t *doubtful;
     void *memory[2];
@@ -89,16 +92,18 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
 
     sweep->n_row = n_row;
     sweep->n_iteration = n_iteration;
-    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(double)) +
+    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(double *) + sizeof(double)) +
                               (size_t)(n_iteration + 1) * sizeof(cte_ring));
-    sweep->memory[1] = calloc((size_t)(length * (2 * (n_ring + 3) + n_ring + n_observed + 1)) + 32, sizeof(float));
+    sweep->memory[1] =
+        calloc((size_t)(length * (2 * (n_ring + n_observed + 3) + n_ring + n_observed + 1)) + 32, sizeof(float));
     if (sweep->memory[0] == NULL || sweep->memory[1] == NULL)
         return CAL_NO_MEMORY;
     sweep->ring = sweep->memory[0];
     sweep->observed = (float **)(sweep->ring + n_iteration + 1);
-    sweep->largest = (double *)(sweep->observed + n_observed);
+    sweep->scaled = (double **)(sweep->observed + n_observed);
+    sweep->largest = (double *)(sweep->scaled + n_observed);
     doubles = (double *)(((uintptr_t)sweep->memory[1] + 63) & ~(uintptr_t)63) + CTE_LEAD;
-    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + 3)) + CTE_LEAD;
+    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + n_observed + 3)) + CTE_LEAD;
     for (ptrdiff_t k = 0; k <= n_iteration; ++k)
         for (int i = 0; i < 3; ++i) {
             sweep->ring[k].rest[i] = doubles + (3 * k + i) * length;
@@ -107,8 +112,10 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
     sweep->zeros = doubles + n_ring * length;
     sweep->adjust = sweep->zeros + length;
     sweep->spare = sweep->adjust + length;
-    for (ptrdiff_t i = 0; i < n_observed; ++i)
+    for (ptrdiff_t i = 0; i < n_observed; ++i) {
         sweep->observed[i] = floats + (n_ring + i) * length;
+        sweep->scaled[i] = doubles + (n_ring + 3 + i) * length;
+    }
     sweep->doubtful = (int32_t *)(void *)(floats + (n_ring + n_observed) * length);
     return CAL_OK;
 }
@@ -117,10 +124,11 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
 static void cte_sweep_enter(cte_sweep *sweep, const cte_kernels *kernels, const float *observed, const float *start,
                             ptrdiff_t col)
 {
-    const ptrdiff_t n_row = sweep->n_row, at = col % (sweep->n_iteration + 2);
+    const ptrdiff_t n_row = sweep->n_row, from = col * n_row, at = col % (sweep->n_iteration + 2);
+    const cte_ring *to = &sweep->ring[0];
 
-    sweep->largest[at] = kernels->enter(observed + col * n_row, start + col * n_row, n_row, sweep->observed[at],
-                                        sweep->ring[0].smooth[col % 3], sweep->ring[0].rest[col % 3]);
+    sweep->largest[at] = kernels->enter(observed + from, start + from, n_row, sweep->scale, sweep->observed[at],
+                                        to->smooth[col % 3], sweep->scaled[at], to->rest[col % 3]);
 }
 
 int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_first,
@@ -146,10 +154,14 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
     task.adjust = sweep.adjust;
     task.spare = sweep.spare;
     task.doubtful = sweep.doubtful;
-    task.own_limit = 1.0;
     task.limit = read_noise * 0.33;
     task.four = 4.0 * variance;
     task.eighteen = 18.0 * variance;
+    sweep.scale = task.scale = kernels->scaled ? 1.0 / task.four : 1.0;
+    task.own_limit = task.scale;
+    task.own_four = task.scale * task.scale * task.four;
+    task.block_limit = 9.0 * task.scale * task.limit;
+    task.block_eighteen = 729.0 * task.scale * task.scale * task.eighteen;
 
     enter = col_first > n_iteration ? col_first - n_iteration : 0;
     leave = n_col - col_last > n_iteration ? col_last + n_iteration : n_col;
@@ -173,9 +185,11 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
                 task.rest[i] = task.at_edge && i != 1 ? sweep.zeros : from->rest[near % 3];
                 largest = sweep.largest[at] > largest ? sweep.largest[at] : largest;
             }
+            task.scaled = sweep.scaled[col % (n_iteration + 2)];
             task.center = task.at_edge ? sweep.zeros : task.rest[1];
-            /* Rounding of a few operations on the terms, and of the official order of the sum of 18 pixels. */
-            task.error = (1.0 + read_noise) * 1e-14 + largest * 0x1p-56;
+            /* Rounding of a few operations on the terms, of scaled differences, and of the official order of the sum of
+             * 18 pixels. */
+            task.error = (1.0 + read_noise) * 1e-14 + largest * 0x1p-53;
             /* Vectors may run over the end of the column, but not here. */
             direct = k == n_iteration && n_row % CTE_LANES == 0;
             task.result = direct ? result + col * n_row : to->smooth[col % 3];

@@ -16,38 +16,39 @@
  * differently, and in the end rows, the plain statement decides.
  */
 
-/* Four times the adjustment of each row, but for the end rows. */
+/* Four times the adjustment of each row times scale, but for the end rows. */
 static void NAME(adjust)(const cte_smooth_task *task, double *CAL_RESTRICT adjust)
 {
     const double *CAL_RESTRICT left = task->rest[0], *CAL_RESTRICT own_ = task->rest[1];
     const double *CAL_RESTRICT right = task->rest[2], *CAL_RESTRICT center = task->center;
     const float *CAL_RESTRICT smooth = task->smooth[1];
     const ptrdiff_t n_row = task->n_row;
-    const vec four = SPREAD(task->four), eighteen = SPREAD(task->eighteen * 729.0), nine = SPREAD(9.0), one = SPREAD(1.0);
-    const vec own_limit = SPREAD(task->own_limit);
-    const vec limit = SPREAD(task->limit), block_limit = SPREAD(task->limit * 9.0);
+    const vec own_four = SPREAD(task->own_four), eighteen = SPREAD(task->block_eighteen), nine = SPREAD(9.0);
+    const vec one = SPREAD(1.0), four = SPREAD(task->four), limit = SPREAD(task->limit);
+    const vec own_limit = SPREAD(task->own_limit), block_limit = SPREAD(task->block_limit);
     vec below = SPREAD(0.0), sum_before = SPREAD(0.0);
     vec sum = ADD(ADD(LOAD(left), LOAD(center)), LOAD(right));
     vec sum_after = ADD(ADD(LOAD(left + LANES), LOAD(center + LANES)), LOAD(right + LANES));
-    vec bottom = one, keep_top = below, above_top = below;
+    vec value = WIDEN(FLOAD(smooth)), bottom = one, keep_top = below, above_top = below;
 
     /* A round prepares one group of rows and divides for the one before, which halves the chain of dependent steps. */
     for (ptrdiff_t row = 0; row < n_row + LANES; row += LANES) {
-        const vec inverse = DIV(one, bottom);
+        const vec inverse = DIV(one, bottom), value_after = WIDEN(FLOAD(smooth + row + LANES));
         const vec block = ADD(ADD(CARRY(sum_before, sum), sum), AHEAD(sum, sum_after));
-        const vec down = SUB(WIDEN(FLOAD(smooth + row)), WIDEN(FLOAD(smooth + row + 1)));
+        const vec down = SUB(value, AHEAD(value, value_after));
         const vec own = LOAD(own_ + row);
         const vec own2 = MUL(own, own), block2 = MUL(block, block);
-        const vec a = ADD(own2, four), b = FMA(block2, nine, eighteen), c = FMA(down, down, four), ab = MUL(a, b);
+        const vec a = ADD(own2, own_four), b = FMA(block2, nine, eighteen), c = FMA(down, down, four), ab = MUL(a, b);
         const vec p = MUL(CLIP(own, own_limit), own2), q = MUL(CLIP(block, block_limit), block2);
         const vec above = MUL(above_top, inverse);
 
         STORE(adjust + row - LANES, FMA(keep_top, inverse, SUB(CARRY(below, above), above)));
-        /* keep = (p b + q a) / (a b) and above = 4 clip(down) / c, over a common denominator. */
+        /* keep = (p b + q a) / (a b) and above = clip(down) / c, over a common denominator. */
         bottom = MUL(ab, c);
         keep_top = MUL(FMA(p, b, MUL(q, a)), c);
-        above_top = MUL(MUL(CLIP(down, limit), four), ab);
+        above_top = MUL(CLIP(down, limit), ab);
         below = above;
+        value = value_after;
         sum_before = sum;
         sum = sum_after;
         sum_after = ADD(ADD(LOAD(left + row + 2 * LANES), LOAD(center + row + 2 * LANES)), LOAD(right + row + 2 * LANES));
@@ -61,7 +62,9 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     float *CAL_RESTRICT result = task->result;
     int32_t *CAL_RESTRICT doubtful = task->doubtful;
     const ptrdiff_t n_row = task->n_row;
-    const vec error = SPREAD(4.0 * task->error), step = SPREAD(0.1875), one = SPREAD(1.0);
+    const double *CAL_RESTRICT scaled = task->scaled;
+    const vec error = SPREAD(4.0 * task->error), minus_error = SPREAD(-4.0 * task->error), step = SPREAD(0.1875);
+    const vec unscale = SPREAD(task->four), minus_scale = SPREAD(-task->scale);
     vec sum = SPREAD(0.0);
     double total;
     ptrdiff_t n, n_doubtful = 0;
@@ -75,9 +78,9 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     for (ptrdiff_t row = 0; row < n_row; row += LANES) {
         const fvec seen = FLOAD(observed + row);
         const vec t = LOAD(adjust + row);
-        const fvec low = NARROW(SUB_BY_FMA(t, error)), high = NARROW(ADD_BY_FMA(t, error));
+        const fvec low = NARROW(FMA(t, unscale, minus_error)), high = NARROW(FMA(t, unscale, error));
         const fvec next = NARROW(FMA(WIDEN(low), step, WIDEN(FLOAD(smooth + row))));
-        const vec left = SUB_BY_FMA(WIDEN(seen), WIDEN(next));
+        const vec left = FMA(WIDEN(next), minus_scale, LOAD(scaled + row));
         const unsigned fine = FINE(low, high, seen, next);
 
         FSTORE(result + row, next);
@@ -86,7 +89,7 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
         doubtful[n_doubtful] = (int32_t)(row << 8) | (int32_t)fine;
         n_doubtful += fine != (1U << LANES) - 1;
     }
-    total = TOTAL(sum);
+    total = TOTAL(sum) * (task->four * task->four);
     n = (n_row + LANES - 1) / LANES * LANES;
     for (ptrdiff_t i = 0; i < n_doubtful; ++i)
         for (ptrdiff_t lane = 0, row = doubtful[i] >> 8; lane < LANES; ++lane, ++row)
@@ -96,8 +99,8 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     *count = (double)n;
 }
 
-static double NAME(enter)(const float *observed, const float *start, ptrdiff_t n_row, float *seen, float *smooth,
-                          double *rest)
+static double NAME(enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                          float *smooth, double *scaled, double *rest)
 {
-    return cte_enter(observed, start, n_row, seen, smooth, rest);
+    return cte_enter(observed, start, n_row, scale, seen, smooth, scaled, rest);
 }
