@@ -608,8 +608,9 @@ def test_tables(tmp_path):
     with pytest.raises(ColumnNotFound, match=r"t\.fits: .*CCDCHIP") as caught:
         got["CCDCHIP"]
     assert caught.value.status == 142
-    got.replace("GAIN", 7.5)
-    assert got["GAIN"].tolist() == [7.5, 7.5]
+    before = got["GAIN"].tolist()
+    assert got.replace("GAIN", 7.5)["GAIN"].tolist() == [7.5, 7.5]
+    assert got["GAIN"].tolist() == before
     with astropy_fits.open(path) as hdus:
         assert fits.read_table(hdus).columns == got.columns
 

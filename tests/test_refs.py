@@ -1,7 +1,6 @@
 """Reference files: the registry, the resolver, the checks before the first pixel changes."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from calacs import errors, fits, sim
 from calacs.exposure import ImSet
 from calacs.header import Header
 from calacs.overrides import SWITCHES
+from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 from calacs.registry import ALL, REGISTRY
 
@@ -291,9 +291,8 @@ def test_exposures_of_one_run_share_their_files(tmp_path, monkeypatch):
     exposure = sim.simulate("HRC", seed=1, exptime=10.0)
     exposure.write_references(tmp_path)
     header = fits.read_headers(exposure.write(tmp_path)).primary
-    opened = {}
-    first, second = (References(header, opened=opened) for _ in range(2))
+    cache = ReferenceCache()
+    first, second = (References(header, cache=cache) for _ in range(2))
     for keyword, kind in (("CCDTAB", "table"), ("BIASFILE", "image")):
         assert getattr(first.require(keyword), kind) is getattr(second.require(keyword), kind)
         assert first.require(keyword) is not second.require(keyword)
-    assert {path.name for path in opened} == {Path(str(header[key])[5:]).name for key in ("CCDTAB", "BIASFILE")}

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 _MODULES = frozenset(
     "acsccd acscte acscteforwardmodel acs2d acsrej acssum calacs cte dq errors exposure fits sim".split()
 )
-_NAMES = {"Exposure": "exposure", "ImSet": "exposure", "CalacsError": "errors", "CalacsWarning": "errors"}
+_NAMES = {
+    "Exposure": "exposure",
+    "ImSet": "exposure",
+    "CalacsError": "errors",
+    "CalacsWarning": "errors",
+    "ReferenceCache": "refcache",
+}
 
-__all__ = ["CalacsError", "CalacsWarning", "Exposure", "ImSet", "__version__"]
+__all__ = ["CalacsError", "CalacsWarning", "Exposure", "ImSet", "ReferenceCache", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ from calacs.log import banner
 from calacs.names import acs2d_output, acs2d_trailer, filename_keyword
 from calacs.observation import Observation
 from calacs.overrides import Overrides
+from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 from calacs.step import HISTORY_TEXT, KEYWORD_VALUE, Chip, Job, State, Step, execute, prepare_steps, read_switch
 from calacs.steps.dark import dark, dark_cte
@@ -133,7 +134,12 @@ def _calibrate_file(target: Path, source: Path, door: FileDoor) -> Path:
 
 
 def run(
-    source: Any, *, n_threads: int = 1, progress: Callable[[str], None] | None = None, **overrides: Any
+    source: Any,
+    *,
+    n_threads: int = 1,
+    progress: Callable[[str], None] | None = None,
+    cache: ReferenceCache | None = None,
+    **overrides: Any,
 ) -> Exposure:
     """Do the two-dimensional calibration of an exposure in memory.
 
@@ -145,6 +151,8 @@ def run(
         Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
+    cache : ReferenceCache
+        Reference files that other runs have opened, and where those of this one are left for others.
     **overrides
         Switches (``flatcorr="OMIT"``), reference files (``darkfile=path_or_hdulist``), header values
         (``darktime=510.0``) and values of table columns (``readnsea=4.1``) that replace those of the exposure.
@@ -164,7 +172,8 @@ def run(
     given = Overrides.of(overrides)
     given.apply(exposure)
     expscorr = given.switches.get("EXPSCORR") == "PERFORM"
-    job = prepare(exposure, given, n_threads=n_threads, expscorr=expscorr)
+    refs = References(exposure.primary, given.references, given.columns, cache)
+    job = prepare(exposure, given, n_threads=n_threads, refs=refs, expscorr=expscorr)
     finish(job, acs2d_output(exposure.name).name, progress)
     given.add_history(exposure)
     return exposure

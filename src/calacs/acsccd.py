@@ -26,6 +26,7 @@ from calacs.log import banner
 from calacs.names import filename_keyword, with_own_suffix, with_suffix
 from calacs.observation import AMPS, Observation
 from calacs.overrides import Overrides
+from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 from calacs.step import Chip, Job, State, Step, execute, prepare_steps, read_switch
 from calacs.steps.bias import bias
@@ -108,7 +109,12 @@ def _calibrate_file(path: Path, door: FileDoor) -> Path | None:
 
 
 def run(
-    source: Any, *, n_threads: int = 1, progress: Callable[[str], None] | None = None, **overrides: Any
+    source: Any,
+    *,
+    n_threads: int = 1,
+    progress: Callable[[str], None] | None = None,
+    cache: ReferenceCache | None = None,
+    **overrides: Any,
 ) -> Exposure:
     """Do the basic CCD reduction of an exposure in memory.
 
@@ -120,6 +126,8 @@ def run(
         Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
+    cache : ReferenceCache
+        Reference files that other runs have opened, and where those of this one are left for others.
     **overrides
         Switches (``blevcorr="OMIT"``), reference files (``biasfile=path_or_hdulist``), header values
         (``darktime=510.0``) and values of table columns (``readnsea=4.1``) that replace those of the exposure.
@@ -138,7 +146,8 @@ def run(
     exposure = fits.as_exposure(source)
     given = Overrides.of(overrides)
     given.apply(exposure)
-    job = prepare(exposure, given, n_threads=n_threads)
+    refs = References(exposure.primary, given.references, given.columns, cache)
+    job = prepare(exposure, given, n_threads=n_threads, refs=refs)
     finish(job, with_suffix(exposure.name, "_raw", "_blv_tmp").name, progress)
     given.add_history(exposure)
     return exposure

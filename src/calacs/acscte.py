@@ -23,6 +23,7 @@ from calacs.log import banner, log
 from calacs.names import filename_keyword, with_own_suffix, with_suffix
 from calacs.observation import Observation
 from calacs.overrides import Overrides
+from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 from calacs.step import Chip, Job, State, Step, execute, prepare_steps, read_switch
 from calacs.steps.pcte import Plan, pcte, readout
@@ -115,7 +116,12 @@ def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) 
 
 
 def run(
-    source: Any, *, n_threads: int = 1, progress: Callable[[str], None] | None = None, **overrides: Any
+    source: Any,
+    *,
+    n_threads: int = 1,
+    progress: Callable[[str], None] | None = None,
+    cache: ReferenceCache | None = None,
+    **overrides: Any,
 ) -> Exposure:
     """Correct an exposure in memory for charge-transfer inefficiency.
 
@@ -127,6 +133,8 @@ def run(
         Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text on the progress, by amplifier and direction; an exception from it ends the work.
+    cache : ReferenceCache
+        Reference files that other runs have opened, and where those of this one are left for others.
     **overrides
         The switch (``pctecorr="PERFORM"``), reference files (``pctetab=path_or_hdulist``), parameters of PCTETAB
         (``pctetlen``, ``pctenfor``, ``pctenpar``, ``fixrocr``, ``pctetrsh``, ``ctedate0``, ``ctedate1``; they hold for
@@ -147,17 +155,23 @@ def run(
     NothingToDo
         PCTECORR is not PERFORM, or PCTETAB is a dummy.
     """
-    return run_in_memory("acscte", source, n_threads, progress, overrides)
+    return run_in_memory("acscte", source, n_threads, progress, overrides, cache)
 
 
 def run_in_memory(
-    task: str, source: Any, n_threads: int, progress: Callable[[str], None] | None, overrides: dict[str, Any]
+    task: str,
+    source: Any,
+    n_threads: int,
+    progress: Callable[[str], None] | None,
+    overrides: dict[str, Any],
+    cache: ReferenceCache | None = None,
 ) -> Exposure:
     """The in-memory door of the correction and of the forward model."""
     exposure = fits.as_exposure(source, every_sci=task != "acscte")
     given = Overrides.of(overrides)
     given.apply(exposure)
-    job = prepare(exposure, given, n_threads=n_threads, task=task)
+    refs = References(exposure.primary, given.references, given.columns, cache)
+    job = prepare(exposure, given, n_threads=n_threads, refs=refs, task=task)
     finish(job, with_suffix(exposure.name, "_blv_tmp", SUFFIX[task]).name, progress)
     given.add_history(exposure)
     return exposure

@@ -27,6 +27,7 @@ from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, plan_exposure, refuse_existing, shared_references
 from calacs.log import banner, log, muted
 from calacs.overrides import Overrides
+from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 from calacs.step import State, StepRecord, read_switch
 
@@ -177,6 +178,8 @@ class Run:
         Where the table is, and where products go.
     products : dict of str to Exposure or Path
         What was made, by file name.
+    cache : ReferenceCache
+        The reference files.
     """
 
     table: Association
@@ -187,7 +190,7 @@ class Run:
     in_memory: bool = False
     folder: Path = field(default_factory=Path)
     products: dict[str, Exposure | Path] = field(default_factory=dict)
-    _opened: dict[Path, fits.ImageFile | fits.Table] = field(default_factory=dict, repr=False)
+    cache: ReferenceCache = field(default_factory=ReferenceCache, repr=False)
 
     def calibrate(self) -> dict[str, Exposure | Path]:
         """Plan, calibrate, combine, and mark the products in the table."""
@@ -335,7 +338,7 @@ class Run:
 
     def _references(self, exposure: Exposure, common: Common) -> References:
         given = common.references | self.given.references
-        return References(exposure.primary, given, self.given.columns, self._opened)
+        return References(exposure.primary, given, self.given.columns, self.cache)
 
     def _rejection(self) -> acsrej.Given:
         return acsrej.Given.of(self.given.columns)
@@ -511,7 +514,13 @@ def _context(text: str) -> Iterator[None]:
 
 
 def process(
-    path: Path, door: FileDoor, given: Overrides, *, keep_temporaries: bool = False, progress: Progress | None = None
+    path: Path,
+    door: FileDoor,
+    given: Overrides,
+    *,
+    keep_temporaries: bool = False,
+    progress: Progress | None = None,
+    cache: ReferenceCache | None = None,
 ) -> list[Path]:
     """Calibrate all exposures of an association table in files; return the products.
 
@@ -521,14 +530,26 @@ def process(
         The table, the exposures and earlier products are left as they were.
     """
     table = _read(path, door)
-    made = Run(table, door, given, keep_temporaries, progress, folder=path.parent).calibrate()
+    run = Run(table, door, given, keep_temporaries, progress, folder=path.parent, cache=cache or ReferenceCache())
+    made = run.calibrate()
     return [product for product in made.values() if isinstance(product, Path)]
 
 
-def run(path: Path, given: Overrides, *, n_threads: int, progress: Progress | None) -> dict[str, Exposure]:
+def run(
+    path: Path, given: Overrides, *, n_threads: int, progress: Progress | None, cache: ReferenceCache | None = None
+) -> dict[str, Exposure]:
     """Calibrate all exposures of an association table in memory; no file is changed."""
     door = FileDoor("calacs", quiet=True, n_threads=n_threads)
-    made = Run(_read(path, door), door, given, progress=progress, in_memory=True, folder=path.parent).calibrate()
+    run = Run(
+        _read(path, door),
+        door,
+        given,
+        progress=progress,
+        in_memory=True,
+        folder=path.parent,
+        cache=cache or ReferenceCache(),
+    )
+    made = run.calibrate()
     return {name: product for name, product in made.items() if isinstance(product, Exposure)}
 
 

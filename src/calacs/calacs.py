@@ -22,6 +22,7 @@ from calacs.log import banner, log, muted
 from calacs.names import with_suffix, without_gz
 from calacs.observation import Observation
 from calacs.overrides import Overrides
+from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 
 __all__ = ["Plan", "Products", "calacs", "plan", "plan_association", "run"]
@@ -98,7 +99,14 @@ def plan_association(path: str | os.PathLike[str], **overrides: Any) -> tuple[li
     return association_flow.plan(Path(path), Overrides.of(overrides))
 
 
-def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **overrides: Any) -> Products:
+def run(
+    source: Any,
+    *,
+    n_threads: int = 1,
+    progress: Progress | None = None,
+    cache: ReferenceCache | None = None,
+    **overrides: Any,
+) -> Products:
     """Calibrate a raw exposure, or the exposures of an association, in memory.
 
     Parameters
@@ -109,6 +117,8 @@ def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **
         Threads to use, 0 for all processors; the result does not depend on it.
     progress : callable
         Called with a text before each step.
+    cache : ReferenceCache
+        Reference files that other runs have opened, and where those of this one are left for others.
     **overrides
         Switches (``flatcorr="OMIT"``), reference files (``darkfile=path_or_hdulist``), header values
         (``darktime=510.0``) and values of table columns (``readnsea=4.1``) that replace those of the exposure.
@@ -127,9 +137,9 @@ def run(source: Any, *, n_threads: int = 1, progress: Progress | None = None, **
     """
     if _is_association(source):
         given = Overrides.of(overrides)
-        return Products(association_flow.run(Path(source), given, n_threads=n_threads, progress=progress))
+        return Products(association_flow.run(Path(source), given, n_threads=n_threads, progress=progress, cache=cache))
     exposure = fits.as_exposure(source)
-    bench = _bench(exposure, Overrides.of(overrides), n_threads, progress)
+    bench = _bench(exposure, Overrides.of(overrides), n_threads, progress, cache)
     return Products({name: one for name, one in calibrate(exposure, bench) if not name.endswith("_tmp.fits")})
 
 
@@ -137,10 +147,12 @@ def _is_association(source: Any) -> bool:
     return isinstance(source, (str, os.PathLike)) and "_asn" in Path(source).name
 
 
-def _bench(exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None) -> Bench:
+def _bench(
+    exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None, cache: ReferenceCache | None
+) -> Bench:
     """Apply what the caller replaces, and check everything before the first pixel changes."""
     given.apply(exposure)
-    refs = References(exposure.primary, given.references, given.columns)
+    refs = References(exposure.primary, given.references, given.columns, cache)
     with muted():
         planned = plan_exposure(exposure.copy_headers(), given, refs)
     planned.problems.raise_all(exposure.name)
@@ -201,8 +213,9 @@ def process(
     progress: Progress | None = None,
     overrides: dict[str, Any] | None = None,
     pctetab: str | None = None,
+    cache: ReferenceCache | None = None,
 ) -> list[Path]:
-    """Calibrate a file and write its products beside it."""
+    """Calibrate a file and write its products beside it; `cache` holds reference files that other runs share."""
     given = Overrides.of(overrides or {})
     if pctetab is not None:
         # As officially, products that are not corrected keep the name that they had.
@@ -211,10 +224,12 @@ def process(
     with door.trailer(None), banner("calacs", ("Input", path)):
         path = find_input(path)
         if _is_association(path):
-            return association_flow.process(path, door, given, keep_temporaries=keep_temporaries, progress=progress)
+            return association_flow.process(
+                path, door, given, keep_temporaries=keep_temporaries, progress=progress, cache=cache
+            )
         log.info("LoadAsn:  Processing SINGLE exposure")
         exposure = fits.read_exposure(path)
-        bench = _bench(exposure, given, door.n_threads, progress)
+        bench = _bench(exposure, given, door.n_threads, progress, cache)
         flow = Flow.of(exposure)
         refuse_existing(exposure, path.parent, flow, temporaries=keep_temporaries, clobber=door.clobber)
         is_ccd = Observation.of(exposure.primary).is_ccd

@@ -56,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         "--save-temporaries", action="store_true", help="keep the intermediate files (x_blv_tmp.fits, ...)"
     )
     run.add_argument("--clobber", action="store_true", help="replace existing products")
+    run.add_argument(
+        "--reference-cache",
+        type=float,
+        default=0,
+        metavar="MB",
+        help="pixels of reference images to keep in memory for the next exposures (default: none; WFC exposures use some 330)",
+    )
     run.add_argument("-v", "--verbose", action="store_true", help="show the messages of all steps")
     run.set_defaults(command=_run)
 
@@ -139,8 +146,10 @@ def _run(options: argparse.Namespace) -> int:
     from calacs.door import FileDoor
     from calacs.errors import CalacsError
     from calacs.progress import ProgressLine
+    from calacs.refcache import ReferenceCache
 
     failed = 0
+    cache = ReferenceCache(int(max(options.reference_cache, 0) * 2**20))
     with warnings.catch_warnings():
         _show_warnings()
         try:
@@ -164,6 +173,7 @@ def _run(options: argparse.Namespace) -> int:
                         keep_temporaries=options.save_temporaries,
                         progress=progress,
                         overrides=_overrides(options),
+                        cache=cache,
                     )
                 except (CalacsError, TypeError, ValueError) as error:
                     failed += 1

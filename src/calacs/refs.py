@@ -30,6 +30,7 @@ from calacs.errors import (
 from calacs.exposure import PLANES, ImSet
 from calacs.header import Header
 from calacs.names import expand, is_blank, undefined_variable
+from calacs.refcache import ReferenceCache
 from calacs.registry import ALL, REGISTRY, RefSpec
 
 PART_ROWS = 512
@@ -53,12 +54,15 @@ class Section:
         Offset and relative binning.
     shape : tuple of int
         (n_row, n_col) of the science image.
+    cache : ReferenceCache or None
+        Where pixels may be kept for other exposures.
     """
 
     image: fits.ImageFile = field(repr=False)
     extver: int
     alignment: Alignment
     shape: tuple[int, int]
+    cache: ReferenceCache | None = field(default=None, repr=False)
 
     @property
     def _cols(self) -> slice:
@@ -69,7 +73,9 @@ class Section:
         rows = slice(self.alignment.y, self.alignment.y + self.shape[0])
         return self.image.plane(plane, self.extver).read(rows, self._cols)
 
-    def blocks(self, *planes: str, part: slice | None = None) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+    def blocks(
+        self, *planes: str, part: slice | None = None, own: bool = False
+    ) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
         """Go through the image by blocks of rows.
 
         Parameters
@@ -78,23 +84,42 @@ class Section:
             "SCI", "ERR", "DQ".
         part : slice
             Rows to go through, all by default.
+        own : bool
+            The caller is going to change the arrays.
 
         Yields
         ------
         rows : slice
             Rows of the science image.
         pixels : list of ndarray
-            The planes under these rows; the arrays are used again for the next block.
+            The planes under these rows, to be used at once: the arrays are filled again for the next block, or, unless they
+            are the caller's `own`, they may be read-only parts of what is kept for other exposures.
         """
-        sources = [self.image.plane(plane, self.extver) for plane in planes]
+        sources = [self._source(plane) for plane in planes]
         buffers = [np.empty((fits.BLOCK_ROWS, self.shape[1]), source.dtype) for source in sources]
         begin, end = (0, self.shape[0]) if part is None else (part.start, part.stop)
         for first in range(begin, end, fits.BLOCK_ROWS):
             rows = slice(first, min(first + fits.BLOCK_ROWS, end))
-            pixels = [buffer[: rows.stop - first] for buffer in buffers]
-            for source, target in zip(sources, pixels, strict=True):
-                source.read_into(target, self.alignment.y + first, self._cols)
-            yield rows, pixels
+            yield rows, [self._fill(*pair, rows, own) for pair in zip(sources, buffers, strict=True)]
+
+    def _source(self, name: str) -> fits.Plane | NDArray[Any]:
+        """All pixels of a plane where they are kept, or else the plane, to be read from."""
+        plane = self.image.plane(name, self.extver)
+        pixels = None if self.cache is None else self.cache.pixels(plane)
+        return plane if pixels is None else pixels
+
+    def _fill(self, source: fits.Plane | NDArray[Any], buffer: NDArray[Any], rows: slice, own: bool) -> NDArray[Any]:
+        """Pixels under some rows of the science image, in the buffer or in place."""
+        first, n_row = self.alignment.y + rows.start, rows.stop - rows.start
+        target = buffer[:n_row]
+        if isinstance(source, fits.Plane):
+            source.read_into(target, first, self._cols)
+            return target
+        kept = source[first : first + n_row, self._cols]
+        if kept.flags.c_contiguous and not own:
+            return kept
+        np.copyto(target, kept)
+        return target
 
     def parts(self) -> list[slice]:
         """Rows of the science image in portions that threads can share."""
@@ -119,6 +144,8 @@ class Reference:
         Rows or extensions that were chosen, for reports.
     replaced : dict of str to value
         Parameters that the caller gave instead of the file's.
+    cache : ReferenceCache or None
+        Where a file is shared with other exposures.
     """
 
     spec: RefSpec
@@ -132,6 +159,7 @@ class Reference:
     _table: fits.Table | None = field(default=None, repr=False)
     source: Any = field(default=None, repr=False)
     replaced: dict[str, Any] = field(default_factory=dict)
+    cache: ReferenceCache | None = field(default=None, repr=False)
 
     @property
     def given(self) -> bool:
@@ -244,7 +272,7 @@ class Reference:
                 f"{self}: {shape[0]} rows x {shape[1]} columns do not cover the {height} x {width} pixels of the exposure at "
                 f"row {alignment.y}, column {alignment.x}; use the reference file of this format"
             )
-        return Section(self.image, extver, alignment, imset.shape)
+        return Section(self.image, extver, alignment, imset.shape, self.cache)
 
     def note(self, text: str) -> None:
         """Remember what was chosen in the file."""
@@ -277,8 +305,8 @@ class References:
         Files and objects that replace those of the header, by keyword.
     parameters : mapping of str to value
         Table columns whose values are replaced, by column name.
-    opened : dict of Path to ImageFile or Table
-        Files that other exposures of the run have opened, with the same `parameters`; those opened here are added.
+    cache : ReferenceCache
+        Files that other exposures have opened; those opened here are added.
     """
 
     def __init__(
@@ -286,10 +314,10 @@ class References:
         header: Header,
         given: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
-        opened: dict[Path, fits.ImageFile | fits.Table] | None = None,
+        cache: ReferenceCache | None = None,
     ) -> None:
         self._header = header
-        self._opened = {} if opened is None else opened
+        self._cache = cache or ReferenceCache()
         self._given = dict(given or {})
         self._parameters = dict(parameters or {})
         self._known: dict[str, Reference] = {}
@@ -336,6 +364,7 @@ class References:
         spec = reference.spec
         if spec.kind == "image":
             reference._image = self._image(source, spec.keyword)
+            reference.cache = self._cache if isinstance(source, Path) else None
             primary = reference._image.primary
         else:
             reference._table = self._table(source)
@@ -349,7 +378,7 @@ class References:
                 if column in spec.parameters:
                     reference.replaced[column] = value
                     if column in spec.columns:
-                        reference._table.replace(column, value)
+                        reference._table = reference.table.replace(column, value)
                     reference.note(f"{column} = {value} given by the caller")
             primary = reference._table.primary
         self._check_detector(reference, primary)
@@ -360,18 +389,12 @@ class References:
     def _image(self, source: Any, keyword: str) -> fits.ImageFile:
         if not isinstance(source, Path):
             return fits.from_hdulist(source, keyword)
-        known = self._opened.get(source)
-        image = known if isinstance(known, fits.ImageFile) else fits.open_image(source)
-        self._opened[source] = image
-        return image
+        return self._cache.open(source, fits.open_image)
 
     def _table(self, source: Any) -> fits.Table:
         if not isinstance(source, Path):
             return fits.read_table(source)
-        known = self._opened.get(source)
-        table = known if isinstance(known, fits.Table) else fits.read_table(source)
-        self._opened[source] = table
-        return table
+        return self._cache.open(source, fits.read_table)
 
     def _check_detector(self, reference: Reference, primary: Header) -> None:
         """Refuse a file that says it was made for another detector."""

@@ -20,11 +20,13 @@ from calacs.errors import (
     FileNotReadable,
 )
 from calacs.exposure import PLANES, Exposure, ImSet
-from calacs.fits.units import DTYPES, Bytes, damage_at, open_bytes, units_of
+from calacs.fits.units import DTYPES, Bytes, damage_at, open_bytes, stored, units_of
 from calacs.header import CARD, Header, Value
 
 BLOCK_ROWS = 64
 """Rows that are read, converted or written at a time: what stays in a processor's cache."""
+STORED_BYTES = 8 * 2**20
+"""Unpacked planes that take more than this wait in temporary files."""
 
 
 class _StoredPixels:
@@ -99,6 +101,13 @@ class Plane:
             self._check_range(values)
         with np.errstate(over="ignore", invalid="ignore"):
             np.copyto(target, values, casting="unsafe")
+
+    def store(self) -> None:
+        """Move pixels that take much memory into a temporary file."""
+        pixels = self._pixels
+        if isinstance(pixels, np.ndarray) and pixels.nbytes > STORED_BYTES:
+            source = stored(np.ascontiguousarray(pixels).data)
+            self._pixels = _StoredPixels(source, pixels.dtype, self.shape, 0)
 
     def _check_range(self, values: NDArray[Any]) -> None:
         if values.size and not (values.min() >= -32768 and values.max() <= 32767):
@@ -213,6 +222,8 @@ def _open_compressed(path: Path) -> ImageFile:
     try:
         with astropy_fits.open(path) as hdus:
             image = from_hdulist(hdus)
+            for plane in image.planes.values():
+                plane.store()
     except (OSError, LookupError, TypeError, ValueError) as error:
         raise FileNotReadable(f"{path}: cannot be read as FITS: {error}; get the file again") from error
     image.path, image.source = path, str(path)

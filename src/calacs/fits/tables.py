@@ -74,13 +74,14 @@ class Table:
                 f"{self.source}: row {row + 1}, column {column}: the cell is damaged ({error}); get the file again"
             ) from error
 
-    def replace(self, column: str, value: Any) -> None:
-        """Give every row the same value in a column."""
+    def replace(self, column: str, value: Any) -> Table:
+        """Return a table with the same value in every row of a column; this one, which others may use, stays as it is."""
         old = self[column]
         try:
-            self._columns[column.upper()] = np.full_like(old, value)
+            columns = self._columns | {column.upper(): np.full_like(old, value)}
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{column.lower()} = {value!r} does not fit the column of type {old.dtype}") from error
+        return Table(self.source, self.primary, self.header, self.n_row, columns)
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """Names among `columns` that the table lacks."""

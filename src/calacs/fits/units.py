@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import math
 import os
+import shutil
+import tempfile
 import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,22 +28,34 @@ from calacs.errors import (
 from calacs.header import CARD, Header, Value
 
 BLOCK = 2880
+HELD_BYTES = 64 * 2**20
+"""Contents of compressed files that take no more than this are unpacked into memory, others into a temporary file."""
 DTYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 """Types of stored pixels by BITPIX."""
 
 
 class Bytes:
-    """Bytes of a file that are read on demand, by several threads if need be; or bytes in memory."""
+    """Bytes of a file that are read on demand, by several threads if need be; or bytes in memory.
 
-    def __init__(self, source: Path | bytes) -> None:
+    Parameters
+    ----------
+    source : Path, bytes or file
+        A temporary file without name, once it is full, vanishes together with this object.
+    """
+
+    def __init__(self, source: Path | bytes | IO[bytes]) -> None:
         self._descriptor = -1
         self._lock = threading.Lock()
         self._memory = memoryview(source) if isinstance(source, bytes) else None
         if isinstance(source, bytes):
             self.size = len(source)
             return
-        self._name = str(source)
-        self._descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._name = str(source) if isinstance(source, Path) else "temporary file"
+        if isinstance(source, Path):
+            self._descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        else:
+            source.flush()
+            self._descriptor = os.dup(source.fileno())
         # The descriptor is closed by this object alone: the order in which both vanish does not matter then.
         self._file = io.FileIO(self._descriptor, closefd=False)
         self.size = os.fstat(self._descriptor).st_size
@@ -55,9 +70,12 @@ class Bytes:
         if self._memory is not None:
             view[:] = self._memory[start : start + len(view)]
             return
-        with self._lock:
-            self._file.seek(start)
-            n_read = self._file.readinto(view)
+        if hasattr(os, "preadv"):
+            n_read = os.preadv(self._descriptor, [view], start)
+        else:
+            with self._lock:
+                self._file.seek(start)
+                n_read = self._file.readinto(view)
         if n_read != len(view):
             raise FileNotReadable(f"{self._name}: the file became shorter while it was read")
 
@@ -138,14 +156,15 @@ def damage_at(path: Path, position: int) -> Iterator[None]:
 
 
 def open_bytes(path: Path) -> Bytes:
-    """Open a file, unpacking it into memory if it is gzip-compressed; FileNotReadable where that fails."""
+    """Open a file, unpacking it if it is gzip-compressed; FileNotReadable where that fails."""
     try:
         source = Bytes(path)
         if source.size == 0:
             raise FileNotReadable(f"{path}: the file is empty")
         if source.read(0, 2) == b"\x1f\x8b":
-            with gzip.open(path) as unpacked:
-                return Bytes(unpacked.read())
+            with gzip.open(path) as packed:
+                content = packed.read(HELD_BYTES + 1)
+                return Bytes(content) if len(content) <= HELD_BYTES else stored(content, packed)
         return source
     except FileNotFoundError:
         raise FileNotReadable(f"{path}: no such file; check the name and the folder") from None
@@ -153,6 +172,29 @@ def open_bytes(path: Path) -> Bytes:
         raise FileNotReadable(f"{path}: this is a folder; name a file") from None
     except (OSError, EOFError, zlib.error) as error:
         raise FileNotReadable(f"{path}: cannot be read: {error}") from error
+
+
+def stored(content: Any, rest: Any = None) -> Bytes:
+    """Put bytes, and those that can be read after them, into a temporary file without name.
+
+    Raises
+    ------
+    FileNotReadable
+        There is no room for it.
+    """
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(content)
+            if rest is not None:
+                shutil.copyfileobj(rest, file, 2**20)
+            return Bytes(file)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise FileNotReadable(
+            f"a compressed file cannot be unpacked into {tempfile.gettempdir()} ({error.strerror}); make room there, or let "
+            "the environment variable TMPDIR name another folder"
+        ) from error
 
 
 def scan_header(source: Bytes, position: int, path: Path) -> tuple[list[str], int]:

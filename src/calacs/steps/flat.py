@@ -54,7 +54,7 @@ def divide_by_flat(imset: ImSet, rows: slice, flat: Sequence[NDArray[Any]]) -> N
 
 
 def _divide(imset: ImSet, section: Section, spots: Spots | None, part: slice) -> None:
-    for rows, flat in section.blocks(*PLANES, part=part):
+    for rows, flat in section.blocks(*PLANES, part=part, own=spots is not None):
         if spots is not None:
             sci, err, dq = flat
             imarith.multiply(sci, err, dq, *spots.under(section, rows))

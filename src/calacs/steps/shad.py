@@ -51,7 +51,7 @@ class Expansion:
         """Rows of the science image in portions that threads can share."""
         return split_rows(self.shape[0])
 
-    def blocks(self, *planes: str, part: slice) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+    def blocks(self, *planes: str, part: slice, own: bool = True) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
         """SCI, ERR and DQ under some rows of the science image, some at a time."""
         assert planes == PLANES
         for first in range(part.start, part.stop, fits.BLOCK_ROWS):
@@ -81,7 +81,7 @@ def correct_shading(imset: ImSet, rows: slice, shading: Sequence[NDArray[Any]], 
 
 
 def _correct(imset: ImSet, found: Section | Expansion, rate: np.float32, part: slice) -> None:
-    for rows, shading in found.blocks(*PLANES, part=part):
+    for rows, shading in found.blocks(*PLANES, part=part, own=True):
         correct_shading(imset, rows, shading, rate)
 
 
