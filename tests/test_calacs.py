@@ -536,7 +536,7 @@ def test_errors_name_the_place(kind, task, where, observed, folder, monkeypatch)
 def test_a_table_that_cannot_be_replaced(observed, folder, monkeypatch):
     table = make(observed, folder, "cr_hrc")
     before = digest(table)
-    monkeypatch.setattr(association_flow.association, "mark_present", lambda *_: fail())
+    monkeypatch.setattr(association_flow.association, "mark_present", lambda *_, **__: fail())
     with pytest.raises(InvalidValue):
         run(table)
     assert digest(table) == before

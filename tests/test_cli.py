@@ -132,7 +132,7 @@ def test_interruption(raw, folder, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(calacs, "process", interrupt)
+    monkeypatch.setattr(calacs, "process_all", interrupt)
     assert main(["run", RAW]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -206,7 +206,7 @@ def _number(mtype: str, index: int) -> int | None:
     return int(digits.group()) if digits else 0
 
 
-def mark_present(path: Path, members: Iterable[Member]) -> None:
+def mark_present(path: Path, members: Iterable[Member], *, create: fits.Create = fits.replacing) -> None:
     """Set MEMPRSNT of product rows, and the keyword ASN_PROD even if there are none; the table is replaced as a whole.
 
     Raises
@@ -214,4 +214,4 @@ def mark_present(path: Path, members: Iterable[Member]) -> None:
     WriteFailed
         The table cannot be written; it is left as it was.
     """
-    fits.set_true(path, "MEMPRSNT", [member.row for member in members], keyword="ASN_PROD")
+    fits.set_true(path, "MEMPRSNT", [member.row for member in members], keyword="ASN_PROD", create=create)

@@ -11,9 +11,9 @@ Order of tasks, names and consistency rules: HSTCAL ``pkg/acs/lib/calacs/calacs.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +22,14 @@ from calacs import acs2d, acsrej, acssum, association, fits, spt
 from calacs.association import Association, Member, Position
 from calacs.combining import join_trailers
 from calacs.door import FileDoor
-from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem
+from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem, WriteFailed
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, plan_exposure, refuse_existing, shared_references
 from calacs.log import banner, log, muted
 from calacs.overrides import Overrides
 from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
+from calacs.staging import PREFIX, Staging, Writer
 from calacs.step import State, StepRecord, read_switch
 
 HELD_BYTES = 800 * 2**20
@@ -122,12 +123,16 @@ class Shelf:
     ----------
     folder : Path or None
         Where to keep files; None keeps exposures in memory.
+    writer : Writer
+        What writes the files.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, writer: Writer) -> None:
         self._folder = folder
+        self._writer = writer
         self._held: dict[str, Exposure] = {}
         self._records: dict[str, list[StepRecord]] = {}
+        self._written: dict[str, Future[None]] = {}
 
     @property
     def in_memory(self) -> bool:
@@ -135,25 +140,38 @@ class Shelf:
         return self._folder is None
 
     def put(self, name: str, exposure: Exposure) -> None:
-        """Keep an exposure."""
+        """Keep an exposure, which must not be changed any more."""
         if self._folder is None:
             self._held[name] = exposure
         else:
-            fits.write_exposure(exposure, self._folder / name)
+            path = self._folder / name
             self._records[name] = exposure.records
+            self._written[name] = self._writer.write(lambda: _write(exposure, path))
 
     def source(self, name: str) -> Exposure | Path:
         """What the combining tasks read."""
-        return self._held[name] if self._folder is None else self._folder / name
+        if self._folder is None:
+            return self._held[name]
+        self._written[name].result()
+        return self._folder / name
 
     def take(self, name: str) -> Exposure:
         """Hand an exposure back."""
         if self._folder is None:
             return self._held.pop(name)
+        self._written.pop(name).result()
         exposure = fits.read_exposure(self._folder / name)
         exposure.records = self._records.pop(name)
         (self._folder / name).unlink()
         return exposure
+
+    def wait(self) -> None:
+        """Wait until nothing is being written."""
+        wait(self._written.values())
+
+
+def _write(exposure: Exposure, path: Path) -> None:
+    fits.write_exposure(exposure, path)
 
 
 @dataclass(slots=True)
@@ -172,14 +190,14 @@ class Run:
         Whether intermediate files are written.
     progress : callable or None
         Called with a text before each step.
-    in_memory : bool
-        Whether products are kept in memory; no file is written or changed then.
-    folder : Path
-        Where the table is, and where products go.
-    products : dict of str to Exposure or Path
-        What was made, by file name.
+    writer : Writer
+        What writes files.
     cache : ReferenceCache
         The reference files.
+    staging : Staging or None
+        Where products are written; without one they are kept in memory, and no file is written or changed.
+    products : dict of str to Exposure or Path
+        What was made, by file name.
     """
 
     table: Association
@@ -187,21 +205,26 @@ class Run:
     given: Overrides
     keep_temporaries: bool = False
     progress: Progress | None = None
-    in_memory: bool = False
-    folder: Path = field(default_factory=Path)
-    products: dict[str, Exposure | Path] = field(default_factory=dict)
+    writer: Writer = field(default_factory=lambda: Writer(1))
     cache: ReferenceCache = field(default_factory=ReferenceCache, repr=False)
+    staging: Staging | None = field(default=None, init=False)
+    products: dict[str, Exposure | Path] = field(default_factory=dict)
 
-    def calibrate(self) -> dict[str, Exposure | Path]:
-        """Plan, calibrate, combine, and mark the products in the table."""
-        positions = self._plan()
+    @property
+    def folder(self) -> Path:
+        """Where the table is, and where products go."""
+        return self.table.path.parent
+
+    def calibrate(self, positions: list[PlannedPosition], staging: Staging | None = None) -> dict[str, Exposure | Path]:
+        """Calibrate and combine exposures, and mark the products in the table."""
+        self.staging = staging
         for planned in positions:
             if self._is_sbc:
                 self._calibrate_sbc(planned)
             else:
                 self._calibrate_ccd(planned)
-        if not self.in_memory:
-            self._finish(positions)
+        if staging is not None:
+            self._finish(positions, staging)
         return self.products
 
     # planning
@@ -220,8 +243,8 @@ class Run:
                 self._check_consistency(positions)
         return positions
 
-    def _plan(self) -> list[PlannedPosition]:
-        """Plan the run; nothing may be wrong, and nothing in the way of its products."""
+    def prepare(self) -> list[PlannedPosition]:
+        """Plan the run; nothing may be wrong."""
         problems = Problems()
         with muted():
             positions = self.plan(problems)
@@ -232,8 +255,6 @@ class Run:
                 self.door.warn(
                     f"{self.table.path.name}: position {planned.position.number}: {why}: nothing is combined"
                 )
-        if not self.in_memory:
-            self._refuse_existing(positions)
         return positions
 
     @property
@@ -289,7 +310,8 @@ class Run:
                     switches=flow.switches,
                 )
 
-    def _refuse_existing(self, positions: list[PlannedPosition]) -> None:
+    def refuse_existing(self, positions: list[PlannedPosition]) -> None:
+        """Raise OutputExists if something is in the way of a product."""
         clobber = self.door.clobber
         for planned in positions:
             for one in planned.members:
@@ -358,13 +380,18 @@ class Run:
 
     # calibrating
 
-    def _deliver(self, exposure: Exposure, name: str) -> Exposure | Path:
-        """Write a product, or keep it."""
-        if self.in_memory:
-            self.products[name] = exposure
-        else:
-            self.products[name] = fits.write_exposure(exposure, self.folder / name, clobber=self.door.clobber)
-        return self.products[name]
+    def _deliver(self, exposure: Exposure, name: str) -> None:
+        """Write a product, or keep it; it must not be changed any more."""
+        self.products[name] = exposure
+        if self.staging is not None:
+            self.products[name] = self.folder / name
+            self.staging.write(exposure, self.folder / name)
+
+    def _keep(self, exposure: Exposure, name: str) -> None:
+        """Write an intermediate exposure, if that is wanted."""
+        if self.keep_temporaries and self.staging is not None:
+            self._deliver(exposure, name)
+            self.staging.wait()
 
     def _bench(self, exposure: Exposure, planned: PlannedPosition) -> Bench:
         return Bench(self.given, self._references(exposure, planned.common), self.door.n_threads, self.progress)
@@ -378,14 +405,15 @@ class Run:
     def _shelf(self, planned: PlannedPosition) -> Iterator[Shelf]:
         shapes = [imset.shape for one in planned.members for imset in one.plan.exposure.imsets]
         n_byte = sum(10 * n_row * n_col for n_row, n_col in shapes) * len(self._combinations(planned))
-        if n_byte <= HELD_BYTES:
-            yield Shelf(None)
-            return
-        folder = Path(tempfile.mkdtemp(prefix=".calacs-", dir=None if self.in_memory else self.folder))
-        try:
-            yield Shelf(folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.ExitStack() as stack:
+            folder = None
+            if n_byte > HELD_BYTES and self.staging is not None:
+                folder = self.staging.scratch
+            elif n_byte > HELD_BYTES:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX)))
+            shelf = Shelf(folder, self.writer)
+            stack.callback(shelf.wait)
+            yield shelf
 
     def _calibrate_ccd(self, planned: PlannedPosition) -> None:
         with self._shelf(planned) as shelf:
@@ -404,8 +432,7 @@ class Run:
                 with _context(f"member {one.member.name}"), self._trailer(one.member.name):
                     for name, suffix in zip(own, ("_flt", "_flc"), strict=False):
                         exposure = shelf.take(name)
-                        if self.keep_temporaries:
-                            self._deliver(exposure, name)
+                        self._keep(exposure, name)
                         product = f"{one.member.name}{suffix}.fits"
                         bench = self._bench(exposure, planned)
                         bench.image(exposure, planned.flow, name, product, cte_corrected=suffix == "_flc")
@@ -416,7 +443,7 @@ class Run:
         output = planned.product(f"{suffix}_tmp")
         members = [self.folder / name for name in names]
         suffixes = ("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")
-        trailer = None if self.in_memory else join_trailers(members, self.folder / output, suffixes)
+        trailer = None if self.staging is None else join_trailers(members, self.folder / output, suffixes)
         product_name = planned.product(suffix)
         with _context(f"product {product_name}"), self.door.trailer(trailer):
             files = [("Input", Path(name)) for name in names]
@@ -431,8 +458,7 @@ class Run:
                 if plan.crmask:
                     (acsrej.flag_inputs if shelf.in_memory else acsrej.flag_files)(plan)
                 log.info("CRCORR   COMPLETE")
-            if self.keep_temporaries:
-                self._deliver(product, output)
+            self._keep(product, output)
             bench = self._bench(product, planned)
             bench.image(product, planned.flow, output, product_name, cte_corrected=suffix == "_crc")
             self._deliver(product, product_name)
@@ -440,42 +466,50 @@ class Run:
                 self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
 
     def _calibrate_sbc(self, planned: PlannedPosition) -> None:
-        summands = []
+        names = []
         for one in planned.members:
+            names.append(f"{one.member.name}_flt.fits")
             with _context(f"member {one.member.name}"), self._trailer(one.member.name, revise=True):
-                product = f"{one.member.name}_flt.fits"
-                if not planned.flow.image and not self.in_memory:
-                    clobber = self.door.clobber
-                    self.products[product] = fits.copy_renamed(one.path, self.folder / product, clobber=clobber)
+                if not planned.flow.image and self.staging is not None:
+                    target = self.folder / names[-1]
+                    create, clobber = self.staging.create, self.door.clobber
+                    self.products[names[-1]] = fits.copy_renamed(one.path, target, clobber=clobber, create=create)
                 else:
                     exposure = self._read(one)
                     bench = self._bench(exposure, planned)
-                    bench.image(exposure, planned.flow, one.path.name, product, cte_corrected=False)
-                    self._deliver(exposure, product)
-                summands.append(self.products[product])
+                    bench.image(exposure, planned.flow, one.path.name, names[-1], cte_corrected=False)
+                    self._deliver(exposure, names[-1])
         if planned.combines:
-            output = planned.product("_sfl")
-            files = [path for path in summands if isinstance(path, Path)]
-            trailer = join_trailers(files, self.folder / output, (("_flt",), ("_sfl",))) if files else None
-            names = [("Input", Path(path.name)) for path in files]
-            with (
-                _context(f"product {output}"),
-                self.door.trailer(trailer),
-                banner("acssum", *names, ("Output", Path(output))),
-            ):
-                plan = acssum.prepare(summands)
-                self._deliver(acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads), output)
-                self._merge_support(files, output, planned.mtype)
+            self._sum_up(planned, names)
+
+    def _sum_up(self, planned: PlannedPosition, names: list[str]) -> None:
+        """Sum calibrated exposures of the SBC."""
+        output = planned.product("_sfl")
+        sources: list[Exposure | Path] = [self.products[name] for name in names]
+        members = [self.folder / name for name in names]
+        trailer = None
+        if self.staging is not None:
+            self.staging.wait()
+            sources = [self.staging.find(path) for path in members]
+            trailer = join_trailers(members, self.folder / output, (("_flt",), ("_sfl",)))
+        files = [("Input", Path(name)) for name in names]
+        with _context(f"product {output}"), self.door.trailer(trailer):
+            with banner("acssum", *files, ("Output", Path(output))):
+                plan = acssum.prepare(sources)
+                product = acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads)
+            self._deliver(product, output)
+            self._merge_support(members, output, planned.mtype)
 
     def _merge_support(self, inputs: Sequence[Path], output: str, mtype: str) -> None:
         """Make the support file of a combined product."""
-        if not self.in_memory:
-            spt.merge(inputs, self.folder / output, mtype, clobber=self.door.clobber)
+        if self.staging is not None:
+            target, create, find = self.folder / output, self.staging.create, self.staging.find
+            spt.merge(inputs, target, mtype, clobber=self.door.clobber, create=create, find=find)
 
     def _trailer(self, name: str, *, revise: bool = False) -> AbstractContextManager[object]:
-        return self.door.trailer(None if self.in_memory else self.folder / f"{name}.tra", revise=revise)
+        return self.door.trailer(None if self.staging is None else self.folder / f"{name}.tra", revise=revise)
 
-    def _finish(self, positions: list[PlannedPosition]) -> None:
+    def _finish(self, positions: list[PlannedPosition], staging: Staging) -> None:
         """Trailer of the association, support file of the dithered product, and the products' marks in the table."""
         suffix = "_sfl" if self._is_sbc and self.table.kind == "RPT" else "_crj"
         parts: list[Path] = []
@@ -500,39 +534,43 @@ class Run:
             else:
                 log.debug("No DTH product name specified. No product created.")
             if dither is not None or any(one.combines for one in positions):
-                association.mark_present(self.table.path, present)
+                association.mark_present(self.table.path, present, create=staging.update)
 
 
 @contextlib.contextmanager
 def _context(text: str) -> Iterator[None]:
-    """Say in errors which exposure or product of the association they are about."""
+    """Say in errors which exposure or product of the association they are about.
+
+    Errors of writing name the file, which may be an earlier one than that which is being calibrated.
+    """
     try:
         yield
+    except WriteFailed:
+        raise
     except CalacsError as error:
         error.add_context(text)
         raise
 
 
-def process(
-    path: Path,
-    door: FileDoor,
-    given: Overrides,
-    *,
-    keep_temporaries: bool = False,
-    progress: Progress | None = None,
-    cache: ReferenceCache | None = None,
-) -> list[Path]:
-    """Calibrate all exposures of an association table in files; return the products.
+def process(run: Run) -> Iterator[list[Path]]:
+    """Calibrate all exposures of an association table in files.
+
+    Yields
+    ------
+    products : list of Path
+        When everything is computed and handed over to the writer.
 
     Raises
     ------
     CalacsError
         The table, the exposures and earlier products are left as they were.
     """
-    table = _read(path, door)
-    run = Run(table, door, given, keep_temporaries, progress, folder=path.parent, cache=cache or ReferenceCache())
-    made = run.calibrate()
-    return [product for product in made.values() if isinstance(product, Path)]
+    positions = run.prepare()
+    run.refuse_existing(positions)
+    with Staging(run.folder, run.writer, clobber=run.door.clobber) as staging:
+        run.calibrate(positions, staging)
+        staging.finish()
+        yield [product for product in run.products.values() if isinstance(product, Path)]
 
 
 def run(
@@ -540,20 +578,15 @@ def run(
 ) -> dict[str, Exposure]:
     """Calibrate all exposures of an association table in memory; no file is changed."""
     door = FileDoor("calacs", quiet=True, n_threads=n_threads)
-    run = Run(
-        _read(path, door),
-        door,
-        given,
-        progress=progress,
-        in_memory=True,
-        folder=path.parent,
-        cache=cache or ReferenceCache(),
-    )
-    made = run.calibrate()
+    with Writer(door.n_threads) as writer:
+        cache = cache or ReferenceCache()
+        run = Run(read(path, door), door, given, progress=progress, writer=writer, cache=cache)
+        made = run.calibrate(run.prepare())
     return {name: product for name, product in made.items() if isinstance(product, Exposure)}
 
 
-def _read(path: Path, door: FileDoor) -> Association:
+def read(path: Path, door: FileDoor) -> Association:
+    """Read an association table, and tell what is in it."""
     log.info("LoadAsn:  Processing FULL Association")
     table = association.read(path)
     _summarize(table)
@@ -586,7 +619,7 @@ def plan(path: Path, given: Overrides) -> tuple[list[Plan], Problems]:
         The table cannot be read, or contradicts itself.
     """
     door = FileDoor("calacs", quiet=True)
-    run = Run(_read(path, door), door, given, in_memory=True, folder=path.parent)
+    run = Run(read(path, door), door, given)
     problems = Problems()
     positions = run.plan(problems)
     return [one.plan for planned in positions for one in planned.members], problems

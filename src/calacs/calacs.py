@@ -9,13 +9,18 @@ Exposures pass from task to task in memory; intermediate files are written on re
 
 from __future__ import annotations
 
+import contextvars
 import os
+import traceback
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from calacs import association_flow, fits
-from calacs.door import FileDoor
-from calacs.errors import FileNotReadable, InvalidValue
+from calacs.door import FileDoor, expand_input
+from calacs.errors import CalacsError, ExposuresFailed, FileNotReadable, InvalidValue
 from calacs.exposure import Exposure
 from calacs.flow import Bench, Flow, Plan, Progress, calibrate, plan_exposure, refuse_existing
 from calacs.log import banner, log, muted
@@ -24,8 +29,9 @@ from calacs.observation import Observation
 from calacs.overrides import Overrides
 from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
+from calacs.staging import Staging, Writer
 
-__all__ = ["Plan", "Products", "calacs", "plan", "plan_association", "run"]
+__all__ = ["Outcome", "Plan", "Products", "calacs", "plan", "plan_association", "process", "process_all", "run"]
 
 
 PRODUCT_SUFFIXES = tuple(
@@ -148,7 +154,7 @@ def _is_association(source: Any) -> bool:
 
 
 def _bench(
-    exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None, cache: ReferenceCache | None
+    exposure: Exposure, given: Overrides, n_threads: int, progress: Progress | None, cache: ReferenceCache | None = None
 ) -> Bench:
     """Apply what the caller replaces, and check everything before the first pixel changes."""
     given.apply(exposure)
@@ -160,7 +166,7 @@ def _bench(
 
 
 def calacs(
-    input_file: str | os.PathLike[str],
+    input_file: Any,
     exec_path: str | None = None,
     time_stamps: bool = False,
     temp_files: bool = False,
@@ -170,15 +176,16 @@ def calacs(
     single_core: bool = False,
     exe_args: list[str] | None = None,
 ) -> list[Path]:
-    """Calibrate a raw exposure in files: ``x_raw.fits`` becomes ``x_flt.fits`` and, with PCTECORR, ``x_flc.fits``.
+    """Calibrate raw exposures in files: ``x_raw.fits`` becomes ``x_flt.fits`` and, with PCTECORR, ``x_flc.fits``.
 
     Of an association table (``x_asn.fits``) all members are calibrated and, where they are repeated exposures, combined
     into ``p_crj.fits`` and ``p_crc.fits`` (CCDs) or ``p_sfl.fits`` (SBC).
 
     Parameters
     ----------
-    input_file : path-like
-        Raw exposure or association table.
+    input_file : str, path-like or list
+        Raw exposures or association tables: a name, a list, a comma-separated text, a name with wildcards
+        (``'*_raw.fits'``), or ``@file`` with one name per line.
     exec_path : str
         Accepted for compatibility with ACSTOOLS and ignored: no executable is run.
     time_stamps, verbose, debug, quiet : bool
@@ -198,15 +205,53 @@ def calacs(
     Raises
     ------
     CalacsError
-        Nothing half-written is left; products that were finished before the failure stay.
+        The exposure or association cannot be calibrated; no product of it is made, and earlier ones, its inputs and the
+        table are as they were.
+    ExposuresFailed
+        Some of several exposures or associations cannot be calibrated; the products of the others are complete.
     """
     door = FileDoor("calacs", exec_path, time_stamps, verbose or debug, quiet, exe_args, single_core)
     keep = temp_files or door.options.temp_files
-    return process(Path(input_file), door, keep_temporaries=keep, pctetab=door.options.pctetab)
+    paths = expand_input(input_file)
+    outcomes = list(process_all(paths, door, keep_temporaries=keep, pctetab=door.options.pctetab))
+    failures = {outcome.path: outcome.error for outcome in outcomes if outcome.error is not None}
+    if failures and len(outcomes) == 1:
+        raise failures.popitem()[1]
+    products = [product for outcome in outcomes for product in outcome.products]
+    if failures:
+        raise ExposuresFailed(failures, products, len(outcomes))
+    return products
 
 
-def process(
-    path: Path,
+@dataclass(slots=True)
+class Outcome:
+    """What became of an exposure or association.
+
+    Attributes
+    ----------
+    path : Path
+        The input.
+    products : list of Path
+        What was made of it.
+    error : Exception or None
+        Why nothing was made.
+    """
+
+    path: Path
+    products: list[Path] = field(default_factory=list)
+    error: Exception | None = None
+
+
+def process(path: Path, door: FileDoor, **options: Any) -> list[Path]:
+    """Calibrate a file and write its products beside it; `options` are those of `process_all`."""
+    (outcome,) = process_all([path], door, **options)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.products
+
+
+def process_all(
+    paths: Iterable[Path],
     door: FileDoor,
     *,
     keep_temporaries: bool = False,
@@ -214,30 +259,131 @@ def process(
     overrides: dict[str, Any] | None = None,
     pctetab: str | None = None,
     cache: ReferenceCache | None = None,
-) -> list[Path]:
-    """Calibrate a file and write its products beside it; `cache` holds reference files that other runs share."""
+) -> Iterator[Outcome]:
+    """Calibrate files one after the other and write their products beside them; a failure does not stop the others.
+
+    Reference files stay open from one file to the next.  With several threads, the products of a file are written while
+    the next one is calibrated.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Raw exposures and association tables; each is asked for when the one before it is calibrated.
+    door : FileDoor
+        Options.
+    keep_temporaries : bool
+        Whether intermediate files are written.
+    progress : callable
+        Called with a text before each step.
+    overrides : dict
+        What replaces switches, reference files and values of the exposures.
+    pctetab : str
+        CTE parameter table that replaces those of the exposures.
+    cache : ReferenceCache
+        Reference files that other runs share too.
+
+    Yields
+    ------
+    Outcome
+        Of each file, in order.
+    """
     given = Overrides.of(overrides or {})
     if pctetab is not None:
         # As officially, products that are not corrected keep the name that they had.
         given.references["PCTETAB"] = pctetab
         given.unnamed.add("PCTETAB")
+    cache = cache or ReferenceCache()
+    runs: deque[_Run] = deque()
+    with Writer(door.n_threads) as writer:
+        try:
+            for path in paths:
+                stages = _stages(path, door, given, writer, cache, keep_temporaries, progress)
+                runs.append(_Run(path, stages))
+                runs[-1].calibrate()
+                while len(runs) > (door.n_threads > 1):
+                    yield runs.popleft().finish()
+            while runs:
+                yield runs.popleft().finish()
+        finally:
+            for run in runs:
+                run.close()
+
+
+class _Run:
+    """The calibration of one file; it ends when its products have their names, while the next one is calibrated.
+
+    Each run has a context of its own, so that its messages stay apart from those of the next.
+    """
+
+    def __init__(self, path: Path, stages: Generator[list[Path], None, None]) -> None:
+        self._stages = stages
+        self._context = contextvars.copy_context()
+        self._outcome = Outcome(path)
+
+    def calibrate(self) -> None:
+        """Compute the products and hand them over to the writer."""
+        self._outcome.products = self._advance() or []
+
+    def finish(self) -> Outcome:
+        """Wait until the products are there."""
+        if self._outcome.error is None:
+            self._advance()
+        return self._outcome
+
+    def close(self) -> None:
+        """Give up what is not done yet."""
+        self._context.run(self._stages.close)
+
+    def _advance(self) -> list[Path] | None:
+        try:
+            return self._context.run(next, self._stages, None)
+        except (CalacsError, TypeError, ValueError, OSError, MemoryError) as error:
+            traceback.clear_frames(error.__traceback__)  # they hold the exposure
+            self._outcome.error = error
+            self._outcome.products = []
+        return None
+
+
+def _stages(
+    path: Path,
+    door: FileDoor,
+    given: Overrides,
+    writer: Writer,
+    cache: ReferenceCache,
+    keep_temporaries: bool,
+    progress: Progress | None,
+) -> Generator[list[Path], None, None]:
+    """Calibrate a file; pause, with the products, when all of them are computed and handed over to the writer."""
     with door.trailer(None), banner("calacs", ("Input", path)):
         path = find_input(path)
         if _is_association(path):
-            return association_flow.process(
-                path, door, given, keep_temporaries=keep_temporaries, progress=progress, cache=cache
-            )
+            table = association_flow.read(path, door)
+            run = association_flow.Run(table, door, given, keep_temporaries, progress, writer, cache)
+            yield from association_flow.process(run)
+            return
         log.info("LoadAsn:  Processing SINGLE exposure")
         exposure = fits.read_exposure(path)
         bench = _bench(exposure, given, door.n_threads, progress, cache)
         flow = Flow.of(exposure)
         refuse_existing(exposure, path.parent, flow, temporaries=keep_temporaries, clobber=door.clobber)
         is_ccd = Observation.of(exposure.primary).is_ccd
-        products: list[Path] = []
-        with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra"), revise=not is_ccd):
-            for name, one in calibrate(exposure, bench):
-                if keep_temporaries or not name.endswith("_tmp.fits"):
-                    products.append(fits.write_exposure(one, path.with_name(name), clobber=door.clobber))
+        with Staging(path.parent, writer, clobber=door.clobber) as staging:
+            with door.trailer(with_suffix(path, "_raw", "").with_suffix(".tra"), revise=not is_ccd):
+                products = _calibrate(exposure, bench, staging, path.parent, keep_temporaries)
+            del exposure
+            staging.finish()
+            yield products
+
+
+def _calibrate(exposure: Exposure, bench: Bench, staging: Staging, folder: Path, keep_temporaries: bool) -> list[Path]:
+    products = []
+    for name, one in calibrate(exposure, bench):
+        is_temporary = name.endswith("_tmp.fits")
+        if keep_temporaries or not is_temporary:
+            products.append(folder / name)
+            staging.write(one, folder / name)
+        if is_temporary:
+            staging.wait()  # the exposure is changed in place from here on
     return products
 
 

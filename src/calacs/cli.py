@@ -142,7 +142,7 @@ def _inputs(options: argparse.Namespace) -> list[Path]:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from calacs.calacs import process
+    from calacs.calacs import process_all
     from calacs.door import FileDoor
     from calacs.errors import CalacsError
     from calacs.progress import ProgressLine
@@ -154,11 +154,7 @@ def _run(options: argparse.Namespace) -> int:
         _show_warnings()
         try:
             paths = _inputs(options)
-        except CalacsError as error:
-            return _fail(error)
-        with ProgressLine(len(paths)) as progress:
-            for path in paths:
-                progress.label = path.name
+            with ProgressLine(len(paths)) as progress:
                 door = FileDoor(
                     "calacs",
                     verbose=options.verbose,
@@ -166,23 +162,23 @@ def _run(options: argparse.Namespace) -> int:
                     clobber=options.clobber,
                     n_threads=options.threads,
                 )
-                try:
-                    products = process(
-                        path,
-                        door,
-                        keep_temporaries=options.save_temporaries,
-                        progress=progress,
-                        overrides=_overrides(options),
-                        cache=cache,
-                    )
-                except (CalacsError, TypeError, ValueError) as error:
-                    failed += 1
+                for outcome in process_all(
+                    progress.over(paths),
+                    door,
+                    keep_temporaries=options.save_temporaries,
+                    progress=progress,
+                    overrides=_overrides(options),
+                    cache=cache,
+                ):
                     progress.clear()
-                    _fail(error)
-                else:
-                    progress.clear()
-                    print(f"{path} -> {', '.join(product.name for product in products)}", flush=True)
-                progress.done()
+                    if outcome.error is None:
+                        made = ", ".join(product.name for product in outcome.products)
+                        print(f"{outcome.path} -> {made}", flush=True)
+                    else:
+                        failed += 1
+                        _fail(outcome.error)
+        except (CalacsError, TypeError, ValueError) as error:
+            return _fail(error)
     if failed:
         print(f"calacs: {failed} of {len(paths)} exposures failed", file=sys.stderr)
     return EXIT_FAILURE if failed else 0

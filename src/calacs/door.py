@@ -41,11 +41,13 @@ def _expand(source: Any) -> Iterator[Path]:
     elif not isinstance(source, str):
         for item in source:
             yield from _expand(item)
+    elif os.path.exists(source):
+        yield Path(source)
     elif "," in source:
         yield from _expand([piece.strip() for piece in source.split(",") if piece.strip()])
     elif source.startswith("@"):
         yield from _expand(_lines(source[1:]))
-    elif glob.has_magic(source) and not os.path.exists(source):
+    elif glob.has_magic(source):
         matches = sorted(glob.glob(expand(source)))
         if not matches:
             raise FileNotReadable(f"{source}: no file matches; check the pattern and the folder")

@@ -5,7 +5,8 @@ Every message says what is wrong, where, and what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 __all__ = [
     "AssociationError",
@@ -13,6 +14,7 @@ __all__ = [
     "CalacsWarning",
     "ChipNotFound",
     "ColumnNotFound",
+    "ExposuresFailed",
     "FileNotReadable",
     "HeaderProblem",
     "InvalidValue",
@@ -196,3 +198,23 @@ class PreflightFailed(CalacsError):
         super().__init__(f"{where}: {len(problems)} problems were found, nothing was calibrated:\n{lines}")
         self.problems = tuple(problems)
         self.status = problems[0].status
+
+
+class ExposuresFailed(CalacsError):
+    """Some of several exposures or associations could not be calibrated; the products of the others are complete.
+
+    Attributes
+    ----------
+    failures : dict of Path to Exception
+        What was wrong, by input.
+    products : tuple of Path
+        Products of the others.
+    """
+
+    def __init__(self, failures: Mapping[Path, Exception], products: Sequence[Path], n_input: int) -> None:
+        lines = "\n".join(f"  {number}. {path}: {error}" for number, (path, error) in enumerate(failures.items(), 1))
+        others = ", the others are calibrated" if n_input > len(failures) else ""
+        super().__init__(f"{len(failures)} of {n_input} inputs failed{others}:\n{lines}")
+        self.failures = dict(failures)
+        self.products = tuple(products)
+        self.status = next((getattr(error, "status", 2) for error in failures.values()), 2)

@@ -154,6 +154,8 @@ def _exe_args(options: Options) -> list[str]:
 
 
 def _calacs(_: str, options: Options) -> list[Callable[[], object]]:
+    from pathlib import Path
+
     from calacs.calacs import calacs
     from calacs.names import expand
 
@@ -165,7 +167,8 @@ def _calacs(_: str, options: Options) -> list[Callable[[], object]]:
         "debug": options.debug,
         "quiet": options.quiet,
     }
-    return [lambda: calacs(name, exe_args=_exe_args(options), **given)]
+    # The official program takes one name, as it is.
+    return [lambda: calacs(Path(name), exe_args=_exe_args(options), **given)]
 
 
 def _one_by_one(program: str, options: Options) -> list[Callable[[], object]]:

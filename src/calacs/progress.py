@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import IO
 
@@ -50,6 +52,13 @@ class ProgressLine:
     def done(self) -> None:
         """Count one thing as done."""
         self._n_done += 1
+
+    def over(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """Go through files: name each, and count it as done when the next one is asked for."""
+        for path in paths:
+            self.label = path.name
+            yield path
+            self.done()
 
     def __enter__(self) -> ProgressLine:
         return self

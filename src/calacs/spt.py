@@ -8,7 +8,7 @@ Algorithm: HSTCAL ``pkg/acs/lib/mkspt.c``.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from calacs import fits
@@ -53,6 +53,8 @@ def merge(
     mtype: str = "",
     *,
     clobber: bool = False,
+    create: fits.Create = fits.replacing,
+    find: Callable[[Path], Path] = Path,
 ) -> Path | None:
     """Make the support file of a combined product.
 
@@ -66,6 +68,10 @@ def merge(
         Its role in the association (``prod-crj``), as ASN_MTYP shows it.
     clobber : bool
         Replace an existing file.
+    create : callable
+        Opens the file; by default, `calacs.fits.replacing`.
+    find : callable
+        Tells where a support file is, if it has not its name yet.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def merge(
     FileNotReadable
         A support file is damaged.
     """
-    sources = [support_name(path) for path in inputs]
+    sources = [find(support_name(path)) for path in inputs]
     for source in sources:
         if not source.is_file():
             _warn(f'Can\'t find input file "{source}"')
@@ -102,7 +108,7 @@ def merge(
                 planes.append(image.planes["UDL", extver])
             elif extver == 1:
                 _warn(f"{image.source}: there is no extension [UDL,1]")
-    return fits.write_planes(header, planes, target, clobber=clobber)
+    return fits.write_planes(header, planes, target, clobber=clobber, create=create)
 
 
 def _warn(text: str) -> None:

@@ -22,10 +22,12 @@ from calacs.fits.images import (
 )
 from calacs.fits.tables import Table, read_table, read_tables
 from calacs.fits.writing import (
+    Create,
     check_folder,
     check_updatable,
     copy_renamed,
     may_clobber,
+    new_file,
     refuse_existing,
     replacing,
     set_true,
@@ -38,6 +40,7 @@ from calacs.fits.writing import (
 
 __all__ = [
     "BLOCK_ROWS",
+    "Create",
     "ImageFile",
     "Plane",
     "Table",
@@ -48,6 +51,7 @@ __all__ = [
     "copy_renamed",
     "from_hdulist",
     "may_clobber",
+    "new_file",
     "open_image",
     "read_exposure",
     "read_headers",

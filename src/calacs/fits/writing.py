@@ -12,9 +12,10 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.fits.images import BLOCK_ROWS, Plane
 from calacs.fits.units import BLOCK, open_bytes, scan_header, units_of
 from calacs.header import CARD, Header
+
+Create: TypeAlias = Callable[[Path], AbstractContextManager[IO[bytes]]]
+"""Opens a new file that gets its name when it is complete (`replacing`), or with all others of a run (`calacs.staging`)."""
 
 
 def settle_planes(imset: ImSet) -> frozenset[str]:
@@ -70,55 +74,6 @@ def _settle_name(header: Header, name: str, extver: int) -> None:
 def _all_equal(pixels: NDArray[Any], value: Any) -> bool:
     """Row blocks keep the usual answer, no, cheap."""
     return all(bool((pixels[row : row + 64] == value).all()) for row in range(0, pixels.shape[0], 64))
-
-
-def write_exposure(exposure: Exposure, path: str | os.PathLike[str], *, clobber: bool = False) -> Path:
-    """Write an exposure as official CALACS does.
-
-    The file gets its name only when it is complete: it is written beside the target and renamed.
-
-    Parameters
-    ----------
-    exposure : Exposure
-        Its headers are brought to the stored form (EXTNAME, EXTVER, cards of constant planes).
-    path : path-like
-        Target file.
-    clobber : bool
-        Replace an existing file.  The environment variable ``imclobber=yes`` does the same.
-
-    Raises
-    ------
-    OutputExists
-        The file exists and `clobber` is false.
-    WriteFailed
-        The file cannot be written (folder not writable, disk full).
-    """
-    path = Path(path)
-    refuse_existing(path, clobber=clobber)
-    with replacing(path) as file:
-        _write_units(exposure, file)
-    return path
-
-
-def write_planes(primary: Header, planes: Iterable[Plane], path: Path, *, clobber: bool = False) -> Path:
-    """Write extensions of 16-bit integers under one primary header, each name numbered from 1.
-
-    Raises
-    ------
-    OutputExists, WriteFailed
-        As of `write_exposure`.
-    """
-    refuse_existing(path, clobber=clobber)
-    extver: dict[str, int] = {}
-    with replacing(path) as file:
-        file.write(_header_bytes(_primary_cards(), primary))
-        for plane in planes:
-            extver[plane.name] = extver.get(plane.name, 0) + 1
-            header = plane.header.copy()
-            _settle_name(header, plane.name, extver[plane.name])
-            file.write(_header_bytes(_extension_cards(16, plane.shape), header))
-            _write_pixels(plane.read(), file)
-    return path
 
 
 def check_folder(path: Path) -> None:
@@ -194,12 +149,30 @@ def may_clobber() -> bool:
 
 
 def refuse_existing(path: Path, *, clobber: bool) -> None:
-    """Raise OutputExists unless the file is absent or may be replaced."""
+    """Raise OutputExists unless the file is absent or may be replaced, and WriteFailed where it is a folder."""
     if path.exists() and not clobber and not may_clobber():
         raise OutputExists(
             f"{path} exists already; remove it, or allow to replace it: clobber=True, --clobber, or imclobber=yes in the "
             "environment"
         )
+    if path.is_dir():
+        raise WriteFailed(f"{path}: cannot be replaced: it is a folder; remove it")
+
+
+@contextlib.contextmanager
+def new_file(place: Path, path: Path) -> Iterator[IO[bytes]]:
+    """Open the new file `place`, which is going to be called `path`; it vanishes on failure."""
+    try:
+        with open(place, "wb") as file:
+            yield file
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(place)
+        if isinstance(error, OSError):
+            raise WriteFailed(
+                f"{path}: cannot be written: {error.strerror}; nothing was left under this name"
+            ) from error
+        raise
 
 
 @contextlib.contextmanager
@@ -207,29 +180,77 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path` that gets this name on success and vanishes on failure."""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(descriptor)
     except OSError as error:
         raise WriteFailed(
             f"{path}: cannot be created: {error.strerror}; check the folder and its permissions"
         ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
+    with new_file(Path(temporary), path) as file:
+        yield file
+        file.close()
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise WriteFailed(f"{path}: cannot be written: {error.strerror}; nothing was left under this name") from error
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_exposure(
+    exposure: Exposure, path: str | os.PathLike[str], *, clobber: bool = False, create: Create = replacing
+) -> Path:
+    """Write an exposure as official CALACS does.
+
+    The file gets its name only when it is complete: it is written beside the target and renamed.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Its headers are brought to the stored form (EXTNAME, EXTVER, cards of constant planes).
+    path : path-like
+        Target file.
+    clobber : bool
+        Replace an existing file.  The environment variable ``imclobber=yes`` does the same.
+    create : callable
+        Opens the file; by default, `replacing`.
+
+    Raises
+    ------
+    OutputExists
+        The file exists and `clobber` is false.
+    WriteFailed
+        The file cannot be written (folder not writable, disk full).
+    """
+    path = Path(path)
+    refuse_existing(path, clobber=clobber)
+    with create(path) as file:
+        _write_units(exposure, file)
+    return path
+
+
+def write_planes(
+    primary: Header, planes: Iterable[Plane], path: Path, *, clobber: bool = False, create: Create = replacing
+) -> Path:
+    """Write extensions of 16-bit integers under one primary header, each name numbered from 1.
+
+    Raises
+    ------
+    OutputExists, WriteFailed
+        As of `write_exposure`.
+    """
+    refuse_existing(path, clobber=clobber)
+    extver: dict[str, int] = {}
+    with create(path) as file:
+        file.write(_header_bytes(_primary_cards(), primary))
+        for plane in planes:
+            extver[plane.name] = extver.get(plane.name, 0) + 1
+            header = plane.header.copy()
+            _settle_name(header, plane.name, extver[plane.name])
+            file.write(_header_bytes(_extension_cards(16, plane.shape), header))
+            _write_pixels(plane.read(), file)
+    return path
 
 
 def to_hdulist(exposure: Exposure) -> Any:
@@ -316,7 +337,7 @@ def _header_bytes(structure: Iterable[str], header: Header) -> bytes:
     return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("latin-1")
 
 
-def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str) -> None:
+def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str, create: Create = replacing) -> None:
     """Set cells of a table's logical column, and a primary keyword, to true; the file is replaced as a whole.
 
     Raises
@@ -349,12 +370,12 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str) -> N
     changed = Header((), where=path.name)
     changed.replace_cards(cards)
     changed.set(keyword, True)
-    with replacing(path) as file:
+    with create(path) as file:
         file.write(_header_bytes((), changed))
         file.write(data[end:])
 
 
-def copy_renamed(source: Path, target: Path, *, clobber: bool = False) -> Path:
+def copy_renamed(source: Path, target: Path, *, clobber: bool = False, create: Create = replacing) -> Path:
     """Copy an exposure byte for byte, save for its FILENAME keyword.
 
     Raises
@@ -370,7 +391,7 @@ def copy_renamed(source: Path, target: Path, *, clobber: bool = False) -> Path:
     header = Header((), where=source.name)
     header.replace_cards(cards)
     header.set("FILENAME", filename_keyword(target.name), "name of file")
-    with replacing(target) as file:
+    with create(target) as file:
         file.write(_header_bytes((), header))
         file.write(content.read(end, content.size))
     return target
