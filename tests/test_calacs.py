@@ -1,5 +1,6 @@
 """The pipeline over associations: products, cards, tables, support files, trailers, failures."""
 
+import gzip
 import itertools
 import shutil
 import tracemalloc
@@ -20,7 +21,9 @@ from calacs.errors import (
     OutputExists,
     PreflightFailed,
     ReferenceMissing,
+    RowNotFound,
     SizeMismatch,
+    TableError,
 )
 from helpers import digest, nothing_changes, same_exposure
 from pipeline import OMITTED, content, contents, presence, products, set_cells, set_keywords
@@ -39,6 +42,7 @@ KINDS = {
     "dth_hrc": ("DITHER", "HRC", {"n_position": 3}),
     "dth_sbc": ("DITHER", "SBC", {"n_position": 2}),
 }
+ASN = "jh001a010_asn.fits"
 BACKGROUND = {"cr_hrc", "rpt_sbc", "cr_wfc_cte"}
 
 
@@ -298,6 +302,17 @@ def test_without_a_row_the_product_is_called_by_its_suffix(observed, folder):
     set_cells(table, "MEMTYPE", {2: "PROD-CR9"})
     assert "_crj.fits" in run(table)
     assert presence(table) == ([True, True, False], True)
+    names = {path.name for path in folder.glob("*.tra")}
+    assert names == {"_crj.tra", "jh001a010.tra", "jh001a00q.tra", "jh001a01q.tra"}
+    assert "ACSREJ" in (folder / "_crj.tra").read_text()
+
+
+def test_two_products_of_one_name_are_refused(observed, folder):
+    table = make(observed, folder, "cr_hrc_2")
+    set_cells(table, "MEMTYPE", {2: "PROD-CR8", 5: "PROD-CR9"})
+    with pytest.raises(AssociationError, match="_crj.fits would be the product of positions 1 and 2"):
+        run(table)
+    assert products(folder) == []
 
 
 # ---- consistency of table and headers
@@ -575,6 +590,101 @@ def test_members_may_lie_in_the_current_folder(observed, folder):
     table.rename(elsewhere)
     run(elsewhere)
     assert (elsewhere.parent / "jh001a011_crj.fits").exists()
+
+
+@pytest.mark.parametrize("kind", ["cr_hrc", "rpt_sbc"])
+def test_compressed_inputs(kind, observed, folder):
+    """Exposures and table; the table stays compressed."""
+    table = make(observed, folder / "plain", kind)
+    run(table)
+    make(observed, folder / "packed", kind)
+    raws = sorted((folder / "packed").glob("*_raw.fits"))
+    for path in (*raws, folder / "packed" / table.name):
+        with gzip.open(f"{path}.gz", "wb") as file:
+            file.write(path.read_bytes())
+        path.unlink()
+    packed = folder / "packed" / f"{table.name}.gz"
+    run(packed)
+    assert packed.read_bytes()[:2] == b"\x1f\x8b"
+    assert presence(packed) == presence(table)
+    made = {path.name: content(path) for path in (folder / "packed").glob("*_???.fits") if "_asn" not in path.name}
+    assert made == {name: content(folder / "plain" / name) for name in made}
+    assert set(products(folder / "plain")) <= set(made)
+    if kind == "cr_hrc":
+        acsccd.acsccd(packed, quiet=True)
+        assert len(list((folder / "packed").glob("*_blv_tmp.fits"))) == len(raws)
+
+
+def other_chip(observed, folder):
+    """The second exposure is one of the other chip."""
+    keywords = KINDS["cr_wfc_cte"][2]["keywords"]
+    options = {"amps": "C", "subarray": (1000, 500, 200, 100), "seed": 5, "rootname": "jw001a01q"}
+    observed.single(folder / "o", "WFC", keywords, **options).replace(folder / "jw001a01q_raw.fits")
+    (folder / "o").rmdir()
+
+
+def other_size(observed, folder):
+    other = observed.single(folder / "o", "HRC", subarray=(100, 200, 100, 100), seed=5, rootname="jh001a01q")
+    other.replace(folder / "jh001a01q_raw.fits")
+    (folder / "o").rmdir()
+
+
+def no_table(observed, folder):
+    change(folder, range(2), CRREJTAB="jref$none.fits")
+
+
+def no_row(observed, folder):
+    name = observed.spoiled("HRC", "CRREJTAB", "no_row")
+    set_cells(observed.jref / "no_row.fits", "CRSPLIT", dict.fromkeys(range(3), 7))
+    change(folder, range(2), CRREJTAB=name)
+
+
+def no_rows(observed, folder):
+    name = observed.spoiled("HRC", "CRREJTAB", "no_rows")
+    keep_rows(observed.jref / "no_rows.fits", 0)
+    change(folder, range(2), CRREJTAB=name)
+
+
+def keep_rows(path, n):
+    with astropy_fits.open(path) as hdus:
+        hdus[1].data = hdus[1].data[:n]
+        hdus.writeto(path, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spoil", "error", "text"),
+    [
+        (
+            "cr_hrc",
+            lambda _, folder: set_cells(folder / ASN, "MEMPRSNT", {1: False}),
+            AssociationError,
+            "only jh001a00q",
+        ),
+        ("cr_hrc", other_size, SizeMismatch, "jh001a01q.*100 columns"),
+        ("cr_wfc_cte", other_chip, CalacsError, "jw001a01q.*chip"),
+        ("cr_hrc", no_table, ReferenceMissing, "CRREJTAB .*none.fits not found"),
+        ("cr_hrc", no_row, RowNotFound, "no_row.fits"),
+        ("cr_hrc", no_rows, TableError, "no_rows.fits"),
+        ("cr_hrc", lambda _, folder: (folder / "jh001a011_crj.fits").touch(), OutputExists, "_crj.fits exists already"),
+        ("cr_hrc", lambda _, folder: (folder / "jh001a01q_raw.fits").unlink(), FileNotReadable, "member jh001a01q"),
+        ("cr_hrc", lambda _, folder: keep_rows(folder / ASN, 0), TableError, "has no rows"),
+        (
+            "cr_hrc",
+            lambda _, folder: set_cells(folder / ASN, "MEMNAME", {1: "JH001A00Q"}),
+            AssociationError,
+            "jh001a00q is listed twice, in rows 1 and 2",
+        ),
+        ("cr_hrc", lambda _, folder: (folder / ASN).unlink(), FileNotReadable, f"{ASN}: no such file"),
+    ],
+    ids="one-image sizes chips no-table no-row no-rows existing missing empty-asn twice no-asn".split(),
+)
+def test_bad_input_is_refused_before_any_work(kind, spoil, error, text, observed, folder):
+    table = make(observed, folder, kind)
+    spoil(observed, folder)
+    before = {path.name: digest(path) for path in folder.iterdir()}
+    with pytest.raises(error, match=f"(?s){text}"):
+        run(table)
+    assert {path.name: digest(path) for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize(

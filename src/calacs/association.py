@@ -206,6 +206,17 @@ def _number(mtype: str, index: int) -> int | None:
     return int(digits.group()) if digits else 0
 
 
+def find_exposure(folder: Path, member: Member, suffixes: Iterable[str]) -> Path | None:
+    """File of a member with one of some suffixes: in a folder or the current one, plain or compressed; None if none exists."""
+    for place in (folder, Path()):
+        for suffix in suffixes:
+            for extension in ("fits", "fits.gz"):
+                path = place / f"{member.name}{suffix}.{extension}"
+                if path.is_file():
+                    return path
+    return None
+
+
 def mark_present(path: Path, members: Iterable[Member], *, create: fits.Create = fits.replacing) -> None:
     """Set MEMPRSNT of product rows, and the keyword ASN_PROD even if there are none; the table is replaced as a whole.
 

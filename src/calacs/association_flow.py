@@ -241,6 +241,8 @@ class Run:
         if positions and not problems.found:
             with problems:
                 self._check_consistency(positions)
+            with problems:
+                self._check_names(positions)
         return positions
 
     def prepare(self) -> list[PlannedPosition]:
@@ -329,13 +331,13 @@ class Run:
 
     def _find(self, member: Member) -> Path:
         """The raw file of a member: beside the table, or in the current folder."""
-        name = f"{member.name}_raw.fits"
-        for folder in (self.folder, Path()):
-            if (folder / name).is_file():
-                return folder / name
-        raise FileNotReadable(
-            f"{name}: no such file in {self.folder.resolve()}; set MEMPRSNT to F if it does not exist"
-        )
+        path = association.find_exposure(self.folder, member, ["_raw"])
+        if path is None:
+            name = f"{member.name}_raw.fits"
+            raise FileNotReadable(
+                f"{name}: no such file in {self.folder.resolve()}; set MEMPRSNT to F if it does not exist"
+            )
+        return path
 
     def _check_consistency(self, positions: list[PlannedPosition]) -> None:
         first = positions[0]
@@ -355,6 +357,17 @@ class Run:
                     f"{self.table.path.name}: {name} is PERFORM in {first.members[0].path.name}, but the table lists {what} "
                     f"as present, and {self._kind} exposures; correct one of them"
                 )
+
+    def _check_names(self, positions: list[PlannedPosition]) -> None:
+        seen: dict[str, int] = {}
+        for planned in positions:
+            for name in self._combined_names(planned):
+                number = planned.position.number
+                if seen.setdefault(name, number) != number:
+                    raise AssociationError(
+                        f"{self.table.path.name}: {name} would be the product of positions {seen[name]} and {number}; give "
+                        "each a PROD row with a name of its own"
+                    )
 
     # names and reference files
 

@@ -16,7 +16,7 @@ from calacs.errors import ChipNotFound, FileNotReadable
 from calacs.exposure import PLANES, Exposure
 from calacs.header import Header
 from calacs.log import report_unwritten
-from calacs.names import with_suffix
+from calacs.names import without_gz
 from calacs.steps.crrej import Arrays, Rows
 
 KEEP_BYTES = 640 * 2**20
@@ -200,8 +200,10 @@ def join_trailers(inputs: Sequence[Path], output: Path, suffixes: tuple[Sequence
     """
 
     def name(path: Path, known: Sequence[str]) -> Path:
-        suffix = next((suffix for suffix in known if path.stem.endswith(suffix)), "")
-        return with_suffix(path, suffix, "").with_suffix(".tra")
+        stem = without_gz(path).stem
+        suffix = next((suffix for suffix in known if stem.endswith(suffix)), "")
+        # A product without a row in the association table is called by its suffix alone: so is its trailer then.
+        return path.with_name(f"{stem.removesuffix(suffix) or stem.removesuffix('_tmp')}.tra")
 
     target = name(output, suffixes[1])
     trailers = [name(path, suffixes[0]) for path in inputs]

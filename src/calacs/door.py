@@ -13,7 +13,7 @@ from typing import Any
 
 from calacs import association, log
 from calacs.errors import AssociationError, CalacsWarning, FileNotReadable
-from calacs.names import expand
+from calacs.names import expand, without_gz
 from calacs.options import Options, parse_exe_args
 from calacs.parallel import resolve_threads
 
@@ -97,7 +97,7 @@ def expand_exposures(source: Any, task: str = "acsrej") -> list[Path]:
     """
     paths = []
     for path in expand_input(source):
-        paths += _members(path, task) if path.stem.endswith(("_asn", "_asc")) else [path]
+        paths += _members(path, task) if without_gz(path).stem.endswith(("_asn", "_asc")) else [path]
     return paths
 
 
@@ -109,11 +109,9 @@ def _members(path: Path, task: str) -> list[Path]:
         )
     found = []
     for member in (member for position in table.positions for member in position.members):
-        names = [path.with_name(f"{member.name}{suffix}.fits") for suffix in TASK_SUFFIXES[task]]
-        here = [Path(name.name) for name in names]
-        existing = next((name for name in names if name.exists()), next((name for name in here if name.exists()), None))
+        existing = association.find_exposure(path.parent, member, TASK_SUFFIXES[task])
         if existing is None:
-            wanted = ", ".join(map(str, names))
+            wanted = ", ".join(str(path.with_name(f"{member.name}{suffix}.fits")) for suffix in TASK_SUFFIXES[task])
             raise FileNotReadable(f"{path}: the member {member.name} has no file; one of {wanted} is needed")
         found.append(existing)
     return found

@@ -8,6 +8,7 @@ Card order, texts and the rule for constant planes: HSTCAL ``hstio/hstio.c``.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import os
 import tempfile
@@ -370,9 +371,9 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str, crea
     changed = Header((), where=path.name)
     changed.replace_cards(cards)
     changed.set(keyword, True)
+    content = _header_bytes((), changed) + bytes(data[end:])
     with create(path) as file:
-        file.write(_header_bytes((), changed))
-        file.write(data[end:])
+        file.write(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
 
 
 def copy_renamed(source: Path, target: Path, *, clobber: bool = False, create: Create = replacing) -> Path:
