@@ -1,41 +1,24 @@
-"""acs2d on a WFC full frame, in process and as a command, beside the official program.
+"""acs2d on a WFC full frame, in process and as a command, beside the official program and a plain copy.
 
-python benchmarks/bench_acs2d.py [--official DIR]
+python benchmarks/bench_acs2d.py [--official DIR] [--threads 1,2] [--aperture WFC1A-512]
 """
 
 from __future__ import annotations
 
-from calacs import acsccd
-from helpers import Case, arguments, compare, simulated, workspace
-
-IN_PROCESS = """
-from calacs import acs2d
-def prepare():
-    return {blv!r}
-def work(name):
-    acs2d.run(name, n_threads={threads}).write({product!r}, clobber=True)
-"""
-COMMAND = "from calacs import acs2d; acs2d.acs2d({blv!r}, quiet=True, exe_args=['--nthreads', '{threads}'])"
+from calacs import acs2d, acsccd
+from helpers import arguments, compare_task, parse, simulated, workspace
 
 
 def main() -> None:
     """Run the benchmark."""
-    options = arguments(__doc__ or "").parse_args()
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--aperture", default="", help="a subarray instead of a full frame")
+    options = parse(parser)
+    how = {"aperture": options.aperture, "amps": options.aperture[4:5]} if options.aperture else {}
     with workspace(options) as folder:
-        raw = simulated(folder, "WFC", options.seed, exptime=500.0)
-        blv = raw.with_name(raw.name.replace("_raw", "_blv_tmp"))
-        acsccd.run(raw).write(blv, clobber=True)
-        compare(
-            Case(
-                "acs2d, WFC full frame",
-                product=raw.with_name(raw.name.replace("_raw", "_flt")),
-                in_process=IN_PROCESS,
-                command=COMMAND,
-                official=["acs2d.e", "-q", blv.name],
-                values={"blv": blv.name},
-            ),
-            options,
-        )
+        raw = simulated(folder, "WFC", options.seed, rootname="jbench2dq", exptime=500.0, **how)
+        blv = acsccd.run(raw).write(folder / "jbench2dq_blv_tmp.fits", clobber=True)
+        compare_task("acs2d", blv, acs2d.run(blv), options)
 
 
 if __name__ == "__main__":

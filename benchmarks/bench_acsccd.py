@@ -1,38 +1,23 @@
-"""acsccd on a WFC full frame, in process and as a command, beside the official program.
+"""acsccd on a WFC full frame, in process and as a command, beside the official program and a plain copy.
 
-python benchmarks/bench_acsccd.py [--official DIR]
+python benchmarks/bench_acsccd.py [--official DIR] [--threads 1,2] [--aperture WFC1A-512]
 """
 
 from __future__ import annotations
 
-from helpers import Case, arguments, compare, simulated, workspace
-
-IN_PROCESS = """
 from calacs import acsccd
-def prepare():
-    return {raw!r}
-def work(name):
-    acsccd.run(name, n_threads={threads}).write({product!r}, clobber=True)
-"""
-COMMAND = "from calacs import acsccd; acsccd.acsccd({raw!r}, quiet=True, exe_args=['--nthreads', '{threads}'])"
+from helpers import arguments, compare_task, parse, simulated, workspace
 
 
 def main() -> None:
     """Run the benchmark."""
-    options = arguments(__doc__ or "").parse_args()
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--aperture", default="", help="a subarray instead of a full frame")
+    options = parse(parser)
+    how = {"aperture": options.aperture, "amps": options.aperture[4:5]} if options.aperture else {}
     with workspace(options) as folder:
-        raw = simulated(folder, "WFC", options.seed, exptime=500.0)
-        compare(
-            Case(
-                "acsccd, WFC full frame",
-                product=raw.with_name(raw.name.replace("_raw", "_blv_tmp")),
-                in_process=IN_PROCESS,
-                command=COMMAND,
-                official=["acsccd.e", "-q", raw.name],
-                values={"raw": raw.name},
-            ),
-            options,
-        )
+        raw = simulated(folder, "WFC", options.seed, rootname="jbenchccq", exptime=500.0, **how)
+        compare_task("acsccd", raw, acsccd.run(raw), options)
 
 
 if __name__ == "__main__":

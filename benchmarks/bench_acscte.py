@@ -1,14 +1,14 @@
-"""acscte on simulated WFC frames of different sky, exposure time and crowding, beside the official program.
+"""acscte on simulated WFC frames of different sky, exposure time, crowding and size, beside the official program.
 
-python benchmarks/bench_acscte.py [--official DIR] [--cases sparse-20,crowded-100] [--aperture WFC1A-1K]
+python benchmarks/bench_acscte.py [--official DIR] [--frames full:sparse-20,WFC1A-1K:sparse-20] [--threads 1,2]
 
-The last part tells where the CPU time goes, in process and on one thread, for each instruction set.
+The last table tells where the CPU time goes, in process and on one thread, for each instruction set.  The subarrays have
+the same 2072 columns and 512, 1024 and 2068 rows.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,79 +16,70 @@ from pathlib import Path
 from typing import Any
 
 from calacs import acsccd, acscte, cte, fits
-from calacs.report import format_table
 from calacs.sim import ALL_EFFECTS, Scene
 from helpers import (
-    Usage,
+    Case,
+    Figures,
+    Way,
     arguments,
-    in_turn,
-    official_program,
-    report,
-    run_command,
-    same_pixels,
+    compare,
+    growth,
+    parse,
+    plot_growth,
+    ratio,
+    show,
     simulated,
     workspace,
 )
 
-EXPTIME = {1: 30.0, 20: 500.0, 100: 1200.0}
+EXPTIME = {1: 30.0, 20: 500.0, 200: 1200.0}
 """Exposure time (s) of each sky level (electron)."""
 STARS = {"sparse": 2e-4, "crowded": 1e-2}
 """Stars per pixel."""
-CASES = [f"{stars}-{sky}" for stars in STARS for sky in EXPTIME]
-KERNELS = ("smoothing", "trap map", "inversion", "recombination")
-COMMAND = "from calacs import acscte; acscte.acscte({name!r}, quiet=True, exe_args=['--nthreads', '{threads}'])"
+FRAMES = ("full:sparse-20", "full:sparse-1", "full:sparse-200", "full:crowded-20")
+ROWS = ("WFC1A-512:sparse-20", "WFC1A-1K:sparse-20", "WFC1A-2K:sparse-20")
+MODEL = "full:sparse-20"
+"""The frame of the goals."""
+PARTS = {"smoothing": "smooth", "trap map": "trap_map", "inversion": "inverse", "recombination": "combine"}
+"""Kernels, and the functions of `calacs.cte` that run them."""
+FASTER = {"avx512": 20.0, "avx2": 12.0, "baseline": 5.0}
+"""How many times less CPU the kernels should need than the official program."""
 
 
-def make_frame(folder: Path, case: str, aperture: str, seed: int) -> Path:
+def make_frame(folder: Path, frame: str, seed: int) -> Path:
     """A bias-subtracted frame."""
-    stars, _, sky = case.partition("-")
+    aperture, _, field = frame.partition(":")
+    stars, _, sky = field.partition("-")
     exptime = EXPTIME[int(sky)]
-    root = f"jw{stars[:2]}{int(sky):03d}aq"
+    root = f"j{aperture[-3:].strip('-').lower()}{stars[:1]}{sky}".ljust(8, "0") + "q"
     path = folder / f"{root}_blv_tmp.fits"
     if not path.exists():
         scene = Scene(sky=int(sky) / exptime, star_density=STARS[stars])
-        how: dict[str, Any] = {"aperture": aperture, "amps": aperture[4:5]} if aperture else {}
+        how: dict[str, Any] = {"aperture": aperture, "amps": aperture[4:5]} if aperture != "full" else {}
         effects = set(ALL_EFFECTS) - {"delta_flat", "spots", "shading", "flash", "nonlinearity"}
         raw = simulated(folder, "WFC", seed, exptime=exptime, scene=scene, effects=effects, rootname=root, **how)
         acsccd.run(raw).write(path)
     return path
 
 
-def measure(path: Path, program: str | None, threads: list[str], repeat: int) -> dict[str, Usage]:
-    """Run the task as a command, with some numbers of threads, and the official program."""
-    folder = path.parent
-    product = path.with_name(path.name.replace("_blv_tmp", "_blc_tmp"))
-    kept = {}
-
-    def run(name: str, command: list[str]) -> Usage:
-        product.unlink(missing_ok=True)
-        usage = run_command(command, folder)
-        kept[name] = product.replace(folder / f"{name.replace(' ', '_')}.fits")
-        return usage
-
-    def ours(n: str) -> Callable[[], Usage]:
-        command = [sys.executable, "-W", "ignore", "-c", COMMAND.format(name=path.name, threads=n)]
-        return lambda: run(f"calacs {n}", command)
-
-    def official(n: str) -> Callable[[], Usage]:
-        return lambda: run(f"official {n}", [program or "", "-q", "--nthreads", n, path.name])
-
-    runs = {f"calacs {n}": ours(n) for n in threads}
-    if program:
-        runs |= {f"official {n}": official(n) for n in threads}
-    figures = in_turn(runs, repeat)
-    first, *others = kept.values()
-    for other in others:
-        if not same_pixels(first, other):
-            raise SystemExit(f"{path.name}: the products {first.name} and {other.name} differ")
-    return figures
+def case_of(path: Path, frame: str) -> Case:
+    """What is run."""
+    aperture, _, field = frame.partition(":")
+    return Case(
+        f"acscte-{frame.replace(':', '-')}",
+        f"acscte, {'WFC full frame' if aperture == 'full' else aperture}, {field.replace('-', ' field, sky ')} e-",
+        [path],
+        f"acscte.acscte({path.name!r}, quiet=True, exe_args=['--nthreads', '{{threads}}'])",
+        ["acscte.e", "-q", path.name],
+        pixels=sum(imset.sci.size for imset in fits.read_exposure(path)),
+        series="acscte" if field == MODEL.partition(":")[2] else "",
+    )
 
 
 def break_down(path: Path, isa: str) -> dict[str, float]:
     """CPU seconds spent in each part of the task, with the kernels of an instruction set."""
     spent: dict[str, float] = defaultdict(float)
-    parts = {"smoothing": "smooth", "trap map": "trap_map", "inversion": "inverse", "recombination": "combine"}
-    kept = {name: getattr(cte, name) for name in parts.values()}
+    kept = {name: getattr(cte, name) for name in PARTS.values()}
     chosen = {"smoothing": {"isa": isa}, "inversion": {"isa": isa}}
 
     def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,13 +92,13 @@ def break_down(path: Path, isa: str) -> dict[str, float]:
 
         return call
 
-    for part, name in parts.items():
+    for part, name in PARTS.items():
         setattr(cte, name, timed(part, kept[name]))
     try:
         exposure = timed("reading", fits.read_exposure)(path)
         started = time.process_time()
         product = acscte.run(exposure)
-        spent["tables, copies, rest"] = time.process_time() - started - sum(spent[part] for part in parts)
+        spent["tables, copies, rest"] = time.process_time() - started - sum(spent[part] for part in PARTS)
         target = path.with_name("breakdown.fits")
         timed("writing", fits.write_exposure)(product, target, clobber=True)
         target.unlink()
@@ -117,36 +108,55 @@ def break_down(path: Path, isa: str) -> dict[str, float]:
     return dict(spent)
 
 
+def measure_parts(path: Path, frame: str, figures: dict[Way, Figures], options: argparse.Namespace) -> None:
+    """Where the time goes, beside the CPU time of the whole official program."""
+    official = next((f for way, f in figures.items() if way.how == "official"), None)
+    measured: dict[str, dict[str, float]] = {}
+    for isa in cte.available_isas()[1:]:
+        runs = [break_down(path, isa) for _ in range(options.repeat)]
+        spent = measured[isa] = {part: min(run[part] for run in runs) for part in runs[0]}
+        if official and frame == MODEL:
+            times = official.cpu / sum(spent[part] for part in PARTS)
+            options.book.judge(f"acscte, {isa} kernels: CPU, times less than official", times, at_least=FASTER[isa])
+    options.book.put("parts", frame, measured)
+
+
+def print_parts(frames: list[str], options: argparse.Namespace) -> None:
+    """One line for each frame and instruction set."""
+    parts = options.book.data["parts"]
+    names = list(next(iter(parts[frames[0]].values())))
+    rows = [("frame", "instructions", *names, "kernels", "all")]
+    for frame in frames:
+        for isa, spent in parts[frame].items():
+            sums = sum(spent[part] for part in PARTS), sum(spent.values())
+            rows.append((frame, isa, *(f"{seconds:.2f}" for seconds in (*spent.values(), *sums))))
+    show("Where the CPU time goes, one thread, seconds", rows)
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__ or "")
-    parser.add_argument("--cases", default=",".join(CASES), help=f"frames, comma-separated, among {', '.join(CASES)}")
-    parser.add_argument("--aperture", default="", help="a subarray, such as WFC1A-1K, instead of full frames")
-    options = parser.parse_args()
-    program, threads = official_program(options, "acscte.e"), options.threads.split(",")
-    rows: list[tuple[str, ...]] = []
-    ratios = [("frame", "threads", "wall", "CPU", "memory")]
+    parser.add_argument("--frames", default=",".join((*FRAMES, *ROWS)), help="frames, comma-separated (%(default)s)")
+    options = parse(parser)
+    frames = options.frames.split(",")
     with workspace(options) as folder:
-        os.environ["jref"] = f"{folder / 'jref'}{os.sep}"
-        for case in options.cases.split(","):
-            path = make_frame(folder, case, options.aperture, options.seed)
-            figures = measure(path, program, threads, options.repeat)
-            reference = f"official {threads[0]}"
-            report(f"acscte, {options.aperture or 'full frame'}, {case}", figures, reference, options)
-            for n in threads if program else ():
-                ours, theirs = figures[f"calacs {n}"], figures[f"official {n}"]
-                faster = (f"{getattr(theirs, key) / getattr(ours, key):.1f} x less" for key in ("wall", "cpu"))
-                ratios.append((case, n, *faster, f"{ours.peak / theirs.peak:.2f}"))
-            for isa in (name for name in cte.available_isas() if name != "scalar"):
-                parts = [break_down(path, isa) for _ in range(options.repeat)]
-                spent = {name: min(part[name] for part in parts) for name in parts[0]}
-                rows = rows or [("frame", "instructions", *spent, "kernels beside official")]
-                kernels = sum(spent[part] for part in KERNELS)
-                ratio = f"{figures[reference].cpu / kernels:.1f} x less" if program else ""
-                rows.append((case, isa, *(f"{seconds:.2f} s" for seconds in spent.values()), ratio))
-    if program:
-        print(f"\nBeside the official program, products identical\n\n{format_table(ratios)}")
-    print(f"\nWhere the CPU time goes, one thread\n\n{format_table(rows)}")
+        for frame in frames:
+            path = make_frame(folder, frame, options.seed)
+            figures = compare(case_of(path, frame), options)
+            if frame == MODEL and any(way.how == "official" for way in figures):
+                for n in options.threads:
+                    way = Way("as a command", n)
+                    goal = f"acscte, WFC full frame, {n} of each program's threads"
+                    options.book.judge(f"{goal}: wall, times less", ratio(figures, way, "wall"), at_least=15)
+                    options.book.judge(f"{goal}: memory", 1 / ratio(figures, way, "peak"), at_most=1.3)
+            measure_parts(path, frame, figures, options)
+            path.unlink()
+    print_parts(frames, options)
+    if options.plot:
+        curves = growth(options.book, "acscte", "pixels")
+        plot_growth(
+            options.plot / "acscte.png", "acscte: 512, 1024 and 2068 rows, full frame", "pixels", "wall s", curves
+        )
 
 
 if __name__ == "__main__":

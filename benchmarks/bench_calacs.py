@@ -1,6 +1,6 @@
 """The pipeline from raw exposures to products, in process and as a command, beside the official program.
 
-python benchmarks/bench_calacs.py [--official DIR] [--cases wfc_flt,wfc_flc,wfc_crsplit,hrc,sbc]
+python benchmarks/bench_calacs.py [--official DIR] [--cases flt,flc,crsplit] [--threads 1,2]
 
 Every product is compared with the official one, and those of all numbers of threads with one another, before any ratio
 is printed.
@@ -8,155 +8,177 @@ is printed.
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import Callable
+import argparse
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from calacs import sim
+from calacs import fits, sim
+from calacs.sim import Scene
 from helpers import (
-    Usage,
+    Case,
+    Figures,
+    Way,
     arguments,
-    in_turn,
-    official_program,
-    report,
-    run_command,
-    run_python,
-    same_pixels,
-    simulated,
+    compare,
+    growth,
+    parse,
+    plot_growth,
+    ratio,
+    references,
+    run_code,
+    show,
     workspace,
 )
 
-CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "wfc_flt": ("WFC full frame, raw to flt", "WFC", {"exptime": 500.0, "keywords": {"PCTECORR": "OMIT"}}),
-    "wfc_flc": ("WFC full frame, raw to flt and flc", "WFC", {"exptime": 500.0, "keywords": {"PCTECORR": "PERFORM"}}),
-    "wfc_crsplit": (
-        "WFC association of two, raw to flt, flc, crj and crc",
-        "WFC",
-        {"exptime": 500.0, "n_exposure": 2, "keywords": {"PCTECORR": "PERFORM"}},
+CTE, NO_CTE = {"PCTECORR": "PERFORM"}, {"PCTECORR": "OMIT"}
+CROWDED = {"star_density": 1e-2}
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is simulated; cases of one series differ in their size alone."""
+
+    title: str
+    detector: str = "WFC"
+    series: str = ""
+    scene: dict[str, Any] = field(default_factory=dict)
+    how: dict[str, Any] = field(default_factory=dict)
+
+
+def wfc(title: str, series: str, keywords: dict[str, str], aperture: str = "", **how: Any) -> Input:
+    """A WFC exposure of 500 s."""
+    place = {"aperture": aperture, "amps": aperture[4:5]} if aperture else {}
+    return Input(title, series=series, how={"exptime": 500.0, "keywords": keywords, **place, **how})
+
+
+APERTURES = {"512": "WFC1A-512", "1k": "WFC1A-1K", "2k": "WFC1A-2K"}
+INPUTS = {
+    "flt": wfc("WFC full frame without CTE correction", "flt", NO_CTE),
+    "flc": wfc("WFC full frame", "flc", CTE),
+    "crsplit": wfc("WFC association of two", "", CTE, n_exposure=2),
+    **{f"flt-{n}": wfc(f"{a} without CTE correction", "flt", NO_CTE, a) for n, a in APERTURES.items()},
+    **{f"flc-{n}": wfc(a, "flc", CTE, a) for n, a in APERTURES.items()},
+    "flt-10s": Input("WFC full frame of 10 s, sparse", how={"exptime": 10.0, "keywords": NO_CTE}),
+    "flt-crowded": Input(
+        "WFC full frame of 1200 s, crowded", scene=CROWDED, how={"exptime": 1200.0, "keywords": NO_CTE}
     ),
-    "hrc": ("HRC, raw to flt", "HRC", {"exptime": 200.0}),
-    "sbc": ("SBC, raw to flt", "SBC", {"exptime": 600.0}),
+    "hrc": Input("HRC", "HRC", how={"exptime": 200.0}),
+    "sbc": Input("SBC", "SBC", how={"exptime": 600.0}),
 }
-"""Title, detector, and arguments of the simulation."""
-
-IN_PROCESS = """
-import os, pathlib
-from calacs import calacs
-os.environ["imclobber"] = "yes"
-def prepare():
-    return {name!r}
-def work(name):
-    calacs.calacs(name, quiet=True, exe_args=["--nthreads", "{threads}"])
-"""
-COMMAND = "from calacs import calacs; calacs.calacs({name!r}, quiet=True, exe_args=['--nthreads', '{threads}'])"
 
 
-def write_inputs(folder: Path, case: str, seed: int) -> Path:
-    """Write the inputs of a case into a folder of its own; the file to process."""
-    _, detector, how = CASES[case]
-    place = folder / case
+def write_inputs(folder: Path, key: str, seed: int) -> list[Path]:
+    """Write the inputs of a case into a folder of its own; the file to process is the first."""
+    one = INPUTS[key]
+    place = folder / f"in-{key}"
     place.mkdir(exist_ok=True)
+    refs = references(folder, one.detector, seed)
+    how: dict[str, Any] = {"seed": seed, "references": refs, "scene": Scene(**one.scene), **one.how}
     if "n_exposure" not in how:
-        path = simulated(folder, detector, seed, **how)
-        target = place / path.name
-        if not target.exists():
-            shutil.move(path, target)
-        return target
-    found = list(place.glob("*_asn.fits"))
-    simulated_references(folder, detector, seed)
-    references = sim.ReferenceSet(detector, seed=seed)
-    return (
-        found[0]
-        if found
-        else sim.simulate_association("CR-SPLIT", detector, seed=seed, references=references, **how).write(place)
-    )
+        sim.simulate(
+            one.detector, n_threads=2, rootname=f"j{key.replace('-', ''):.7}".ljust(8, "0") + "q", **how
+        ).write(place)
+    else:
+        sim.simulate_association("CR-SPLIT", one.detector, **how).write(place)
+    return sorted(place.glob("*.fits"), key=lambda path: "_asn" not in path.name)
 
 
-def simulated_references(folder: Path, detector: str, seed: int) -> None:
-    """Write the reference files of a detector, once; set the variable jref."""
-    jref = folder / "jref"
-    jref.mkdir(exist_ok=True)
-    os.environ["jref"] = f"{jref}{os.sep}"
-    if not any(jref.glob(f"*{detector.lower()}*")):
-        sim.ReferenceSet(detector, seed=seed).write(jref)
+STEPS = """
+import json, time
+from calacs import calacs, fits
+clock = time.perf_counter
+def work():
+    started = clock()
+    exposure = fits.read_exposure({name!r})
+    read = clock()
+    products = calacs.run(exposure, n_threads={threads})
+    done = clock()
+    for name, product in products.items():
+        product.write(name, clobber=True)
+    written = clock()
+    seen, rows = set(), [["", "reading the exposure", read - started]]
+    for product in products.values():
+        for record in product.records:
+            if id(record) not in seen and record.status != "omitted":
+                seen.add(id(record))
+                rows.append([record.task, record.name, record.seconds])
+    steps = sum(row[2] for row in rows[1:])
+    rows.append(["", "reference files, headers, copies", done - read - steps])
+    rows.append(["", "writing the products", written - done])
+    return rows
+work()
+print(json.dumps(work()))
+"""
+"""Seconds of each step, of the second call in a process."""
 
 
-def copy_inputs(source: Path, target: Path) -> Path:
-    """Copy the inputs of a case, so that each program works in a folder of its own."""
-    target.mkdir(exist_ok=True)
-    for path in source.parent.glob("*.fits"):
-        if path.name.endswith(("_raw.fits", "_asn.fits", "_spt.fits")):
-            shutil.copyfile(path, target / path.name)
-    return target / source.name
+def print_steps(key: str, path: Path, options: argparse.Namespace) -> None:
+    """Wall time of every step, by number of threads."""
+    measured = {}
+    for n in options.threads:
+        runs = [run_code(STEPS.format(name=path.name, threads=n), path.parent) for _ in range(options.repeat)]
+        measured[n] = min(runs, key=lambda rows: sum(row[2] for row in rows))
+    totals = {n: sum(row[2] for row in rows) for n, rows in measured.items()}
+    first = measured[options.threads[0]]
+    rows = [("task", "step", *(f"s, {n} threads" if n > 1 else "s, 1 thread" for n in measured), "share")]
+    for i, (task, step, seconds) in enumerate(first):
+        if seconds < 0.001:
+            continue
+        cells = (f"{measured[n][i][2]:.3f}" for n in measured)
+        rows.append((task, step, *cells, f"{seconds / totals[options.threads[0]]:.0%}"))
+    rows.append(("", "all", *(f"{total:.3f}" for total in totals.values()), ""))
+    show(f"{INPUTS[key].title}: wall time by step, from 1 ms on", rows)
+    options.book.put("steps", key, {str(n): rows for n, rows in measured.items()})
 
 
-def remove_products(path: Path, inputs: set[str]) -> None:
-    """Leave the inputs alone."""
-    for one in path.parent.iterdir():
-        if one.name not in inputs:
-            one.unlink()
-
-
-def images(folder: Path, inputs: set[str]) -> dict[str, Path]:
-    """Products by name, support files aside."""
-    return {p.name: p for p in sorted(folder.glob("*.fits")) if p.name not in inputs and "_spt" not in p.name}
-
-
-def measure(case: str, folder: Path, options: Any) -> None:
-    """Run one case with all programs, compare the products, and print the figures."""
-    source = write_inputs(folder, case, options.seed)
-    program = official_program(options, "calacs.e")
-    places: dict[str, Path] = {}
-    runs: dict[str, Callable[[], Usage]] = {}
-    inputs = {path.name for path in source.parent.glob("*.fits")}
-
-    def place(label: str) -> Path:
-        path = copy_inputs(source, source.parent / label.replace(" ", "_").replace(",", ""))
-        places[label] = path.parent
-        return path
-
-    def command(path: Path, words: list[str]) -> Usage:
-        remove_products(path, inputs)
-        return run_command(words, path.parent)
-
-    def in_process(path: Path, threads: str) -> Usage:
-        remove_products(path, inputs)
-        return run_python(IN_PROCESS.format(name=path.name, threads=threads), path.parent)
-
-    for threads in options.threads.split(","):
-        path = place(f"in process, {threads} threads")
-        runs[f"in process, {threads} threads"] = lambda path=path, threads=threads: in_process(path, threads)
-        path = place(f"as a command, {threads} threads")
-        words = [sys.executable, "-W", "ignore", "-c", COMMAND.format(name=path.name, threads=threads)]
-        runs[f"as a command, {threads} threads"] = lambda path=path, words=words: command(path, words)
-        if program:
-            path = place(f"official, {threads} threads")
-            flags = ["-1"] if threads == "1" else ["--nthreads", threads]
-            words = [program, "-q", *flags, path.name]
-            runs[f"official, {threads} threads"] = lambda path=path, words=words: command(path, words)
-    figures = in_turn(runs, options.repeat)
-    wanted = images(places[next(reversed(places))], inputs)
-    for label, where in places.items():
-        found = images(where, inputs)
-        assert found.keys() == wanted.keys(), f"{label}: {sorted(found)} instead of {sorted(wanted)}"
-        assert all(same_pixels(wanted[name], found[name]) for name in wanted), f"{label}: the products differ"
-    first = f"official, {options.threads.split(',')[0]} threads"
-    report(f"{CASES[case][0]}: {', '.join(wanted)}", figures, first, options)
-    for where in places.values():
-        shutil.rmtree(where)
+def judge(key: str, figures: dict[Way, Figures], options: argparse.Namespace) -> None:
+    """What is wanted of the three main cases."""
+    title, book = INPUTS[key].title, options.book
+    for n in options.threads:
+        command, inside = Way("as a command", n), Way("in process", n)
+        if key == "flc":
+            book.judge(f"{title}, {n} and {n} threads: wall, times less", ratio(figures, command, "wall"), at_least=15)
+            book.judge(f"{title}, {n} and {n} threads: memory", 1 / ratio(figures, command, "peak"), at_most=1.5)
+        if key == "flt" and n == 1:
+            book.judge(f"{title}, in process: CPU, times less", ratio(figures, inside, "cpu"), at_least=2)
+            book.judge(f"{title}, as a command: wall, times less", ratio(figures, command, "wall"), at_least=1)
+        if key == "crsplit":
+            book.judge(f"{title}, {n} and {n} threads: wall, times less", ratio(figures, command, "wall"), at_least=12)
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__ or "")
-    parser.add_argument("--cases", default=",".join(CASES), help="which of them, comma-separated (default: all)")
-    options = parser.parse_args()
+    parser.add_argument("--cases", default=",".join(INPUTS), help="which of them, comma-separated (%(default)s)")
+    options = parse(parser)
     with workspace(options) as folder:
-        for case in options.cases.split(","):
-            measure(case, folder, options)
+        for key in options.cases.split(","):
+            inputs = write_inputs(folder, key, options.seed)
+            name, association = inputs[0].name, "_asn" in inputs[0].name
+            raws = [path for path in inputs if path.name.endswith("_raw.fits")]
+            case = Case(
+                f"calacs-{key}",
+                INPUTS[key].title,
+                inputs,
+                f"calacs.calacs({name!r}, quiet=True, exe_args=['--nthreads', '{{threads}}'])",
+                ["calacs.e", "-q", name],
+                pixels=sum(imset.sci.size for path in raws for imset in fits.read_exposure(path)),
+                exposures=len(raws),
+                series=INPUTS[key].series,
+            )
+            figures = compare(case, options)
+            if any(way.how == "official" for way in figures):
+                judge(key, figures, options)
+            if not association:
+                print_steps(key, inputs[0], options)
+            for path in inputs[0].parent.iterdir():
+                path.unlink()
+    if options.plot:
+        for series, title in (("flt", "Raw to flt"), ("flc", "Raw to flt and flc")):
+            curves = growth(options.book, series, "pixels")
+            if curves:
+                plot_growth(options.plot / f"{series}.png", f"{title}, WFC", "pixels", "wall seconds", curves)
 
 
 if __name__ == "__main__":

@@ -6,19 +6,17 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from calacs.executables import write_launchers
-from calacs.report import format_table
+from helpers import arguments, parse, show, workspace
 
 LIMITS = {"--version": 3.0, "first byte": 1.3}
 INPUTS = {
@@ -59,39 +57,29 @@ def interleaved(n: int, *measures: Callable[[], float]) -> list[float]:
 
 def main() -> int:
     """Measure, print and compare with the limits."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-n", "--repeat", type=int, default=15)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
-    options = parser.parse_args()
-    python = sys.executable
-    figures = []
-    with tempfile.TemporaryDirectory(prefix="calacs-bench-") as name:
-        programs, folder = Path(name, "bin"), Path(name, "work")
+    options = parse(arguments(__doc__ or ""))
+    python, n = sys.executable, 5 * options.repeat
+    with workspace(options) as place:
+        programs, folder = place / "bin", place / "work"
         write_launchers(programs)
         folder.mkdir()
-        bare = [python, "-c", "pass"]
-        libraries = [python, "-c", "import numpy, astropy.io.fits"]
+        bare, libraries = [python, "-c", "pass"], [python, "-c", "import numpy, astropy.io.fits"]
+        rows: list[Sequence[str]] = [("program", "what", "seconds", "interpreter", "ratio", "at most")]
+        worst = dict.fromkeys(LIMITS, 0.0)
         for program, words in INPUTS.items():
-            path = programs / f"{program}.e"
+            launcher = programs / f"{program}.e"
+            run, first = [launcher, *words.split()], words.replace(",", " ").split()[0]
+            pairs = {"first byte": (partial(seconds, libraries), partial(seconds_to_input, run, folder, first))}
             if program != "acsrej":  # which does not know the option
-                version = [path, "--version"]
-                base, ours = interleaved(options.repeat, lambda: seconds(bare), lambda v=version: seconds(v))
-                figures.append((program, "--version", ours, base))
-            run, first = [path, *words.split()], words.replace(",", " ").split()[0]
-            base, ours = interleaved(
-                options.repeat,
-                lambda: seconds(libraries),
-                lambda r=run, f=first: seconds_to_input(r, folder, f),
-            )
-            figures.append((program, "first byte", ours, base))
-    rows = [("program", "what", "seconds", "interpreter", "ratio", "limit")]
-    for program, what, ours, base in figures:
-        rows.append((program, what, f"{ours:.3f}", f"{base:.3f}", f"{ours / base:.2f}", f"{LIMITS[what]:g}"))
-    print(format_table(rows))
-    if options.json:
-        keys = ("program", "what", "seconds", "interpreter")
-        options.json.write_text(json.dumps([dict(zip(keys, one, strict=True)) for one in figures], indent=1) + "\n")
-    return int(any(ours / base > LIMITS[what] for _, what, ours, base in figures))
+                pairs["--version"] = (partial(seconds, bare), partial(seconds, [launcher, "--version"]))
+            for what, (reference, program_itself) in pairs.items():
+                base, ours = interleaved(n, reference, program_itself)
+                worst[what] = max(worst[what], ours / base)
+                rows.append((program, what, f"{ours:.3f}", f"{base:.3f}", f"{ours / base:.2f}", f"{LIMITS[what]:g}"))
+    show("How fast the programs start, median seconds", rows)
+    for what, limit in LIMITS.items():
+        options.book.judge(f"start, {what}: times the interpreter's, the slowest program", worst[what], at_most=limit)
+    return int(any(worst[what] > limit for what, limit in LIMITS.items()))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,21 @@
+"""Dark: subtraction of a scaled image, with its mean.
+
+python benchmarks/bench_dark.py [--official DIR] [--json FILE] [--plot DIR]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from calacs._core import dark
+from helpers import Kernel, Planes, bench_kernels
+
+
+def kernels(shape: tuple[int, int]) -> Iterator[Kernel]:
+    """All six planes take part."""
+    planes = Planes.of(shape)
+    yield Kernel("subtract", lambda rows: dark.subtract(*planes.all(rows), 500.0, 16, (0.0, 0)), 30, planes.own)
+
+
+if __name__ == "__main__":
+    bench_kernels(__doc__ or "", kernels, step=("acs2d", "DARKCORR"))
