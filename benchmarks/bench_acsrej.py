@@ -16,7 +16,9 @@ def calibrated(folder: Path, seed: int, **how: Any) -> Path:
     """A bias-subtracted exposure; the raw one is not kept."""
     path = folder / f"jrej{seed:04d}q_blv_tmp.fits"
     if not path.exists():
-        raw = simulated(folder, "WFC", seed, rootname=path.name[:9], exptime=500.0, **how)
+        raw = simulated(
+            folder, "WFC", seed, rootname=path.name[:9], exptime=500.0, keywords={"CRCORR": "PERFORM"}, **how
+        )
         acsccd.run(raw).write(path)
         raw.unlink()
     return path

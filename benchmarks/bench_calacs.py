@@ -9,6 +9,7 @@ is printed.
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from helpers import (
     references,
     run_code,
     show,
+    simulated,
     workspace,
 )
 
@@ -69,23 +71,24 @@ INPUTS = {
 
 
 def write_inputs(folder: Path, key: str, seed: int) -> list[Path]:
-    """Write the inputs of a case into a folder of its own; the file to process is the first."""
+    """Write the inputs of a case; the file to process is the first."""
     one = INPUTS[key]
-    place = folder / f"in-{key}"
-    place.mkdir(exist_ok=True)
-    refs = references(folder, one.detector, seed)
-    how: dict[str, Any] = {"seed": seed, "references": refs, "scene": Scene(**one.scene), **one.how}
+    how: dict[str, Any] = {"scene": Scene(**one.scene), **one.how}
     if "n_exposure" not in how:
-        sim.simulate(
-            one.detector, n_threads=2, rootname=f"j{key.replace('-', ''):.7}".ljust(8, "0") + "q", **how
-        ).write(place)
-    else:
-        sim.simulate_association("CR-SPLIT", one.detector, **how).write(place)
+        return [
+            simulated(folder, one.detector, seed, rootname=f"j{key.replace('-', ''):.7}".ljust(8, "0") + "q", **how)
+        ]
+    how["references"] = references(one.detector, seed)
+    place = folder / key
+    exposures = sim.simulate_association("CR-SPLIT", one.detector, seed=seed, **how)
+    exposures.members[0].write_references(folder / "jref")
+    os.environ["jref"] = f"{folder / 'jref'}{os.sep}"
+    exposures.write(place)
     return sorted(place.glob("*.fits"), key=lambda path: "_asn" not in path.name)
 
 
 STEPS = """
-import json, time
+import json, os, time
 from calacs import calacs, fits
 clock = time.perf_counter
 def work():
@@ -106,6 +109,8 @@ def work():
     steps = sum(row[2] for row in rows[1:])
     rows.append(["", "reference files, headers, copies", done - read - steps])
     rows.append(["", "writing the products", written - done])
+    for name in products:
+        os.remove(name)
     return rows
 work()
 print(json.dumps(work()))
@@ -172,7 +177,7 @@ def main() -> None:
                 judge(key, figures, options)
             if not association:
                 print_steps(key, inputs[0], options)
-            for path in inputs[0].parent.iterdir():
+            for path in inputs:
                 path.unlink()
     if options.plot:
         for series, title in (("flt", "Raw to flt"), ("flc", "Raw to flt and flc")):

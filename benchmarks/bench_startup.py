@@ -1,7 +1,7 @@
 """How fast the programs start: ratios to a bare interpreter.
 
 ``--version`` is compared with ``python -c pass``; the time until a program opens its input, with the time that
-``import numpy, astropy.io.fits`` takes.  Exit status 1 if a ratio is above its limit.
+``import numpy, astropy.io.fits`` takes.
 """
 
 from __future__ import annotations
@@ -55,10 +55,12 @@ def interleaved(n: int, *measures: Callable[[], float]) -> list[float]:
     return [statistics.median(values) for values in zip(*([one() for one in measures] for _ in range(n)), strict=True)]
 
 
-def main() -> int:
+def main() -> None:
     """Measure, print and compare with the limits."""
-    options = parse(arguments(__doc__ or ""))
-    python, n = sys.executable, 5 * options.repeat
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--programs", default=",".join(INPUTS), help="which of them, comma-separated (%(default)s)")
+    options = parse(parser)
+    python, n = sys.executable, 3 * options.repeat
     with workspace(options) as place:
         programs, folder = place / "bin", place / "work"
         write_launchers(programs)
@@ -66,9 +68,11 @@ def main() -> int:
         bare, libraries = [python, "-c", "pass"], [python, "-c", "import numpy, astropy.io.fits"]
         rows: list[Sequence[str]] = [("program", "what", "seconds", "interpreter", "ratio", "at most")]
         worst = dict.fromkeys(LIMITS, 0.0)
-        for program, words in INPUTS.items():
+        for program in options.programs.split(","):
+            words = INPUTS[program]
             launcher = programs / f"{program}.e"
-            run, first = [launcher, *words.split()], words.replace(",", " ").split()[0]
+            run: list[str | Path] = [launcher, *words.split()]
+            first = words.replace(",", " ").split()[0]
             pairs = {"first byte": (partial(seconds, libraries), partial(seconds_to_input, run, folder, first))}
             if program != "acsrej":  # which does not know the option
                 pairs["--version"] = (partial(seconds, bare), partial(seconds, [launcher, "--version"]))
@@ -79,8 +83,7 @@ def main() -> int:
     show("How fast the programs start, median seconds", rows)
     for what, limit in LIMITS.items():
         options.book.judge(f"start, {what}: times the interpreter's, the slowest program", worst[what], at_most=limit)
-    return int(any(worst[what] > limit for what, limit in LIMITS.items()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -159,23 +159,21 @@ def workspace(options: argparse.Namespace) -> Iterator[Path]:
             yield Path(folder)
 
 
-def references(folder: Path, detector: str, seed: int) -> sim.ReferenceSet:
-    """Reference files of a detector, written once; the variable jref leads to them."""
-    jref = folder / "jref"
-    jref.mkdir(exist_ok=True)
-    os.environ["jref"] = f"{jref}{os.sep}"
-    found = sim.ReferenceSet(detector, seed=seed)
-    if not any(jref.glob(f"*{detector.lower()}*")):
-        found.write(jref)
-    return found
+@cache
+def references(detector: str, seed: int) -> sim.ReferenceSet:
+    """Reference files of a detector."""
+    return sim.ReferenceSet(detector, seed=seed)
 
 
 def simulated(folder: Path, detector: str, seed: int, *, rootname: str, **how: Any) -> Path:
-    """A simulated exposure, written once."""
-    path = folder / f"{rootname}_raw.fits"
-    refs = references(folder, detector, seed)
+    """A simulated exposure, written once, with the reference files that it needs; the variable jref leads to them."""
+    path, jref = folder / f"{rootname}_raw.fits", folder / "jref"
+    os.environ["jref"] = f"{jref}{os.sep}"
     if not path.exists():
-        sim.simulate(detector, seed=seed, references=refs, rootname=rootname, n_threads=2, **how).write(folder)
+        how["references"] = references(detector, seed)
+        exposure = sim.simulate(detector, seed=seed, rootname=rootname, n_threads=2, **how)
+        exposure.write_references(jref)
+        exposure.write(folder)
     return path
 
 
@@ -720,24 +718,46 @@ def growth(book: Book, series: str, size: str, what: str = "wall") -> dict[str, 
 COLORS = ("#1f5fa8", "#d9631e", "#8a8f98", "#2f8f5b", "#9a4fa3", "#c2a21d", "#4bb3c9", "#b0413e", "#6b6f2a")
 
 
+STYLE: dict[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e8eb",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+"""Of all plots."""
+
+
+def draw_growth(axes: Any, title: str, xlabel: str, ylabel: str, curves: Curves) -> None:
+    """Draw curves with logarithmic axes; their powers stand in the legend."""
+    for i, (label, points) in enumerate(curves.items()):
+        x, y = zip(*points, strict=True)
+        power = f": power {exponent(points):.2f}" if len(points) > 1 else ""
+        dashes = "--" if label.startswith("official") else ("-", ":")[i // len(COLORS) % 2]
+        axes.plot(x, y, "o", ls=dashes, color=COLORS[i % len(COLORS)], ms=4, lw=1.4, label=f"{label}{power}")
+    axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel, title=title)
+    ticks = sorted({x for points in curves.values() for x, _ in points})
+    if ticks and ticks[-1] < 10000:
+        axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axes.set_xticks([], minor=True)
+
+
 def plot_growth(path: Path, title: str, xlabel: str, ylabel: str, curves: Curves) -> None:
-    """Draw curves with logarithmic axes; the exponents stand in the legend."""
+    """Write a plot of curves."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    style: dict[str, Any] = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True}
-    style |= {"grid.color": "#e6e8eb", "axes.axisbelow": True, "axes.titlelocation": "left", "axes.titlesize": 10}
-    with plt.rc_context(style):
-        figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
-        for i, (label, points) in enumerate(curves.items()):
-            x, y = zip(*points, strict=True)
-            power = f" (grows as {xlabel.split(' (')[0]}$^{{{exponent(points):.2f}}}$)" if len(points) > 1 else ""
-            dashes = "--" if label.startswith("official") else ("-", ":")[i // len(COLORS) % 2]
-            axes.plot(x, y, "o", ls=dashes, color=COLORS[i % len(COLORS)], ms=4, lw=1.4, label=f"{label}{power}")
-        axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel, title=title)
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7.2, 4.2))
+        draw_growth(axes, title, xlabel, ylabel, curves)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=110)
         plt.close(figure)
