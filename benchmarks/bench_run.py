@@ -10,13 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from helpers import (
     PEAK,
     Case,
+    Run,
     Usage,
     Way,
     arguments,
@@ -38,13 +40,14 @@ INPUTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "1k": ("WFC subarrays of 1024 rows", "WFC", {"aperture": "WFC1A-1K", "amps": "A"}),
     "hrc": ("HRC exposures", "HRC", {}),
 }
-TOGETHER, APART, OFFICIAL = (Way(how, 0) for how in ("one process for all", "a command for each", "official"))
 MEMORY = """
 import json, os
-from calacs import calacs
+from pathlib import Path
+from calacs.calacs import process_all
+from calacs.door import FileDoor
 peaks = []
-for name in {names}:
-    for product in calacs.calacs(name, quiet=True, exe_args=["--nthreads", "1"]):
+for outcome in process_all(map(Path, {names}), FileDoor("calacs", quiet=True, n_threads={threads})):
+    for product in outcome.products:
         os.remove(product)
     peaks.append(peak())
 print(json.dumps(peaks))
@@ -58,51 +61,44 @@ def one_by_one(command: Sequence[str], names: Sequence[str], folder: Path) -> Us
     return Usage(sum(u.wall for u in usages), sum(u.cpu for u in usages), max(u.peak for u in usages))
 
 
-def leave_last(run: Callable[[Path], Usage], last: str) -> Callable[[Path], Usage]:
+def leave_last(run: Run, last: str, folder: Path) -> Usage:
     """Remove the products of all exposures but the last: 20 of them take gigabytes."""
-
-    def call(folder: Path) -> Usage:
-        usage = run(folder)
-        for path in folder.glob("*_fl[tc].fits"):
-            if not path.name.startswith(last):
-                path.unlink()
-        return usage
-
-    return call
+    usage = run(folder)
+    for path in folder.glob("*_fl[tc].fits"):
+        if not path.name.startswith(last):
+            path.unlink()
+    return usage
 
 
 def bench(key: str, raw: Path, n: int, options: argparse.Namespace) -> None:
     """Run exposures together and apart."""
-    title = f"{plural(n, 'exposure')}: {INPUTS[key][0]}"
+    title = f"{INPUTS[key][0]}, {n} of them" if n > 1 else f"{INPUTS[key][0]}, one of them"
     paths = [raw.with_name(f"j{key}{i:02d}".ljust(8, "0") + "q_raw.fits") for i in range(n)]
     for path in paths:
         os.link(raw, path)
     names = [path.name for path in paths]
-    command = [sys.executable, "-m", "calacs", "run", "--clobber", "-j", "1"]
+    runs: dict[Way, Run] = {}
+    for threads in options.threads:
+        command = [sys.executable, "-m", "calacs", "run", "--clobber", "-j", str(threads)]
+        runs[Way("one process for all", threads)] = partial(run_command, [*command, *names])
+        runs[Way("a command for each", threads)] = partial(one_by_one, command, names)
     program = official_program(options, "calacs.e")
-    runs = {
-        TOGETHER: lambda folder: run_command([*command, *names], folder),
-        APART: lambda folder: one_by_one(command, names, folder),
-    }
     if program:
-        runs[OFFICIAL] = lambda folder: one_by_one([program, "-q", "-1"], names, folder)
-    runs = {way: leave_last(run, names[-1][:9]) for way, run in runs.items()}
+        runs[Way("official", 1)] = partial(one_by_one, [program, "-q", "-1"], names)
+    runs = {way: partial(leave_last, run, names[-1][:9]) for way, run in runs.items()}
     case = Case(f"run-{key}-{n}", title, paths, "", ["calacs.e"], exposures=n, series=f"run-{key}")
     figures = measure(case, runs, options)
     if n == options.numbers[-1]:
-        times = figures[APART].wall / figures[TOGETHER].wall
-        options.book.judge(f"{title}: wall, times less in one process than as commands", times, at_least=1.5)
-        peaks = run_code(PEAK + MEMORY.format(names=names), raw.parent)
-        show(
-            f"{title}: memory",
-            [("after", "MB"), *((str(i), f"{peaks[i - 1]:.0f}") for i in sorted({1, 2, 3, n}) if i <= n)],
-        )
+        for threads in options.threads:
+            one, many = (figures[Way(how, threads)] for how in ("one process for all", "a command for each"))
+            goal = f"{title}, {plural(threads, 'thread')}: wall, times less in one process than as commands"
+            options.book.judge(goal, many.wall / one.wall, at_least=1.5)
+        peaks = run_code(PEAK + MEMORY.format(names=names, threads=options.threads[-1]), raw.parent)
+        after = [(str(i), f"{peaks[i - 1]:.0f}") for i in sorted({1, 2, 3, n}) if i <= n]
+        show(f"{title}, {plural(options.threads[-1], 'thread')}: largest memory so far", [("after", "MB"), *after])
         options.book.put("memory", key, peaks)
-        options.book.judge(
-            f"{title}: memory after the last beside that after the third",
-            peaks[-1] / peaks[min(2, n - 1)],
-            at_most=1.02,
-        )
+        goal = f"{title}: memory after the last, times that after the third"
+        options.book.judge(goal, peaks[-1] / peaks[min(2, n - 1)], at_most=1.02)
     for path in paths:
         path.unlink()
 

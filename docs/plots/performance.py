@@ -224,7 +224,7 @@ def exposures(figures: Figures) -> Any:
     curves = figures.growth("acsrej", "exposures", one_thread)
     draw_growth(panels[0], "acsrej, WFC full frames", "exposures", "wall seconds", curves)
     for axes, key, title in zip(panels[1:], ("wfc", "hrc"), ("WFC, raw to flt", "HRC, raw to flt"), strict=True):
-        curves = figures.growth(f"run-{key}", "exposures", lambda run: run["how"])
+        curves = figures.growth(f"run-{key}", "exposures", one_thread)
         draw_growth(axes, title, "exposures", "wall seconds", curves)
     for axes in panels:
         axes.set_ylim(top=axes.get_ylim()[1] * 12)
