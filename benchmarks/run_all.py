@@ -1,8 +1,9 @@
 """All benchmarks, one after the other, into one file of figures; about half an hour with the official programs.
 
-python benchmarks/run_all.py --official DIR --json FILE [--resume] [--only calacs-flc,run]
+python benchmarks/run_all.py --official DIR --json FILE [--resume] [--only calacs-flc,run-wfc]
 
-What the scripts print goes into a file beside FILE.  With ``--resume``, what FILE holds already is not run again.
+Needs 6 GB in the folder for temporary files (TMPDIR).  What the scripts print goes into a file beside FILE.  With
+``--resume``, what FILE holds already is not run again.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", required=True, help="file of figures, replaced")
     parser.add_argument("--resume", action="store_true", help="add to FILE instead")
     parser.add_argument("--only", default=",".join(RUNS), help="which of them, comma-separated (default: all)")
+    parser.add_argument("--note", help="something to say about the conditions")
     options = parser.parse_args()
     log = options.json.with_suffix(".log")
     if not options.resume:
@@ -73,6 +75,10 @@ def main() -> int:
             data = read(options.json)
             data["done"] = {**data.get("done", {}), key: round(seconds)}
             options.json.write_text(json.dumps(data, indent=1) + "\n")
+    if options.note:
+        data = read(options.json)
+        data["conditions"]["note"] = options.note
+        options.json.write_text(json.dumps(data, indent=1) + "\n")
     goals = read(options.json).get("goals", {})
     rows = [("goal", "limit", "measured", "")]
     rows += [(name, g["limit"], f"{g['measured']:.2f}", "met" if g["met"] else "MISSED") for name, g in goals.items()]

@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 
@@ -37,7 +38,9 @@ def environment():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Where the simulated files and the reference files that they share are kept."""
-    return tmp_path_factory.mktemp("benchmarks")
+    folder = tmp_path_factory.mktemp("benchmarks")
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("stem", KERNELS)

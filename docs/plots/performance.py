@@ -76,7 +76,8 @@ def conditions(figures: Figures) -> str:
     official = f"; official {c['official']}" if c.get("official") else ""
     return (
         f"*Measured on {c['date']}: {c['processor']}, {c['cpus']} processors, {c['platform']}; calacs {c['calacs']} "
-        f"compiled by {c['compiler']}, CTE kernels for {c['isa']}; Python {c['python']}, numpy {c['numpy']}{official}.*"
+        f"compiled by {c['compiler']}, CTE kernels for {c['isa']}; Python {c['python']}, numpy {c['numpy']}{official}"
+        f"{'; ' + c['note'] if c.get('note') else ''}.*"
     )
 
 
