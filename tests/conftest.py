@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,26 @@ CCD_REFERENCES = ("CCDTAB", "OSCNTAB", "BPIXTAB", "ATODTAB", "BIASFILE", "SATUFI
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch):
     monkeypatch.delenv("imclobber", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _open_files_stay(monkeypatch):
+    """As on Windows, files that are open are neither replaced nor renamed."""
+    if sys.platform != "linux":
+        return
+
+    def guarded(function):
+        def checked(source, target, **options):
+            opened = {os.path.realpath(entry.path) for entry in os.scandir("/proc/self/fd")}
+            for path in (source, target):
+                if os.path.realpath(path) in opened:
+                    raise PermissionError(13, "The file is open", str(path))
+            return function(source, target, **options)
+
+        return checked
+
+    for name in ("replace", "rename"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
 
 
 @pytest.fixture(scope="session")

@@ -171,9 +171,10 @@ def test_an_existing_product_is_refused(raw, monkeypatch):
 
 
 def test_a_folder_that_vanishes(raw, monkeypatch):
-    monkeypatch.setattr(
-        fits.writing.tempfile, "mkstemp", lambda **_: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))
-    )
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(fits.writing, "open", refuse, raising=False)
     before = digest(raw)
     with pytest.raises(errors.WriteFailed, match="check the folder"):
         acsccd.acsccd(raw, quiet=True)

@@ -710,11 +710,10 @@ def test_members_of_different_size_are_refused_beforehand(kind, observed, folder
         other.replace(folder / "jh001a01q_raw.fits")
         (folder / "o").rmdir()
     else:
-        with astropy_fits.open(folder / "js001a01q_raw.fits") as hdus:
+        with astropy_fits.open(folder / "js001a01q_raw.fits", mode="update") as hdus:
             hdus[1].data = np.ascontiguousarray(hdus[1].data[:500])
             for hdu in hdus[2:4]:
                 hdu.header["NPIX2"] = 500
-            hdus.writeto(folder / "js001a01q_raw.fits", overwrite=True)
     with pytest.raises(CalacsError) as caught:
         run(table)
     assert isinstance(caught.value, (SizeMismatch, PreflightFailed))

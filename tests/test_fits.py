@@ -532,10 +532,10 @@ def test_a_missing_folder(tmp_path):
 
 
 def test_a_folder_without_permission(tmp_path, monkeypatch):
-    def refuse(**_):
+    def refuse(*_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(fits.writing.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(fits.writing, "open", refuse, raising=False)
     with nothing_changes(tmp_path), pytest.raises(WriteFailed, match="Permission denied"):
         exposure().write(tmp_path / "x.fits")
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -533,8 +533,12 @@ def flag_files(plan: Plan) -> None:
     if not plan.rejects:
         return
     for source, hits in zip(plan.sources, plan.hits, strict=True):
-        assert source.path is not None
-        image = fits.open_image(source.path)
-        fits.update_dq(
-            source.path, {extver: flagged(image.plane("DQ", extver).read(), bits) for extver, bits in hits.items()}
-        )
+        path = source.path
+        assert path is not None
+        source.image = None  # Windows does not replace files that are open
+        fits.update_dq(path, _flagged_planes(path, hits))
+
+
+def _flagged_planes(path: Path, hits: Mapping[int, NDArray[np.uint8]]) -> dict[int, NDArray[np.int16]]:
+    image = fits.open_image(path)
+    return {extver: flagged(image.plane("DQ", extver).read(), bits) for extver, bits in hits.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import warnings
 import zlib
 from collections.abc import Iterable, Sequence
@@ -235,12 +236,16 @@ def _decode_table(unit: Unit, path: Path, primary: Header, content: Bytes, wante
     return Table(str(path), primary, Header(unit.cards, where=str(path)), n_row, columns)
 
 
+# The filters of warnings belong to the process: two threads that set and restore them at once would leave them changed.
+_warnings_lock = threading.Lock()
+
+
 def _read_with_astropy(path: Path, number: int, wanted: Sequence[str] | None) -> Table:
     """Read what is rare (scaled columns, bits, complex numbers), and report what is damaged."""
     from astropy.io import fits as astropy_fits
 
     try:
-        with warnings.catch_warnings():
+        with _warnings_lock, warnings.catch_warnings():
             warnings.filterwarnings("ignore")
             warnings.filterwarnings("error", ".*truncated")
             with astropy_fits.open(path, memmap=False) as hdus:

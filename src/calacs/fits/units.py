@@ -61,8 +61,13 @@ class Bytes:
         self.size = os.fstat(self._descriptor).st_size
 
     def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file, which Windows neither replaces nor removes while it is open."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def read_into(self, start: int, target: NDArray[Any]) -> None:
         """Fill a contiguous array with the bytes from `start` on."""

@@ -11,7 +11,7 @@ import contextlib
 import gzip
 import io
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -127,6 +127,7 @@ def update_dq(path: Path, planes: Mapping[int, NDArray[np.int16]]) -> None:
                 _write_pixels(pixels, file)
             else:
                 file.write(source.read(unit.position, unit.end - unit.position))
+        source.close()
 
 
 def _expanded(cards: Iterable[str], shape: tuple[int, ...]) -> Header:
@@ -178,25 +179,21 @@ def new_file(place: Path, path: Path) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path` that gets this name on success and vanishes on failure."""
+    """Open a temporary file beside `path` that gets this name on success and vanishes on failure.
+
+    When the block ends, nothing may have `path` open: Windows does not replace files that are.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(descriptor)
+        open(temporary, "xb").close()
     except OSError as error:
         raise WriteFailed(
             f"{path}: cannot be created: {error.strerror}; check the folder and its permissions"
         ) from error
-    with new_file(Path(temporary), path) as file:
+    with new_file(temporary, path) as file:
         yield file
         file.close()
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_exposure(
@@ -368,6 +365,7 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str, crea
         first = start + row * width + offset
         data[first : first + cell.itemsize] = true.ljust(cell.itemsize)
     cards, end = scan_header(source, 0, path)
+    source.close()
     changed = Header((), where=path.name)
     changed.replace_cards(cards)
     changed.set(keyword, True)

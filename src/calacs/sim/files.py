@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -300,9 +301,9 @@ def write(path: str | os.PathLike[str], hdus: Iterable[Hdu], *, overwrite: bool 
     target = Path(path)
     if target.exists() and not overwrite:
         raise FileExistsError(f"{target} exists; pass overwrite=True to replace it")
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
+    scratch = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with open(scratch, "wb") as stream:
+        with open(scratch, "xb") as stream:
             _emit(stream, hdus)
         os.replace(scratch, target)
     finally:
