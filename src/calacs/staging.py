@@ -26,7 +26,7 @@ from calacs.errors import WriteFailed
 from calacs.exposure import Exposure
 
 PREFIX = ".calacs-"
-"""How the names of hidden folders begin; those of runs that were killed may be removed."""
+"""How the names of hidden folders begin; a run that is killed leaves one behind."""
 
 
 class Writer:
@@ -99,7 +99,7 @@ class Staging:
         self._clobber = clobber
         self._targets: dict[Path, bool] = {}
         self._jobs: list[Future[None]] = []
-        self._end: Future[None] | None = None
+        self._finished = False
         try:
             self._hidden = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
         except OSError as error:
@@ -125,8 +125,7 @@ class Staging:
             This product, or one before it, cannot be written.
         """
         self._raise_failures()
-        job = self._writer.write(lambda: self._write(exposure, path))
-        self._jobs.append(job)
+        self._jobs.append(self._writer.write(lambda: self._write(exposure, path)))
         self._raise_failures()
 
     def _write(self, exposure: Exposure, path: Path) -> None:
@@ -141,7 +140,7 @@ class Staging:
 
     @contextlib.contextmanager
     def update(self, path: Path) -> Iterator[IO[bytes]]:
-        """Open a new file that will replace an existing one, after all others got their names."""
+        """Open a new file that will replace an existing one; the last one, so that it is the last to get its name."""
         self.wait()
         with self.create(path) as file:
             yield file
@@ -169,7 +168,8 @@ class Staging:
 
     def finish(self) -> None:
         """Let the products get their names as soon as all of them are written; nothing may be added afterwards."""
-        self._end = self._writer.then(self._rename)
+        self._finished = True
+        self._jobs.append(self._writer.then(self._rename))
 
     def _rename(self) -> None:
         """Give the products their names, in the order in which they were written; put everything back on failure."""
@@ -213,15 +213,14 @@ class Staging:
     ) -> None:
         """Finish, or, after a failure, forget what was written."""
         try:
-            if kind is None and self._end is None:
+            if kind is not None:
+                for job in self._jobs:
+                    job.cancel()
+            elif not self._finished:
                 self.finish()
-            elif kind is not None:
-                for job in (*self._jobs, self._end):
-                    if job is not None:
-                        job.cancel()
-            wait([job for job in (*self._jobs, self._end) if job is not None])
-            if kind is None and self._end is not None:
-                self._end.result()
+            wait(self._jobs)
+            if kind is None:
+                self._raise_failures()
         finally:
             if not self._holds_earlier:
                 shutil.rmtree(self._hidden, ignore_errors=True)

@@ -171,9 +171,7 @@ def new_file(place: Path, path: Path) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(place)
         if isinstance(error, OSError):
-            raise WriteFailed(
-                f"{path}: cannot be written: {error.strerror}; nothing was left under this name"
-            ) from error
+            raise WriteFailed(f"{path}: cannot be written: {error.strerror}; nothing half-written is left") from error
         raise
 
 
