@@ -272,17 +272,19 @@ int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col,
 
 /* ---- biasshift: memory of the pre-amplifier in the bias level -------------------------------- */
 
-/* cal_biasshift_correct -- remove the bias shift from the pixels of one amplifier and subtract its bias level.
+/* cal_biasshift_correct -- remove the bias shift from the pixels of an image's amplifiers and subtract their bias levels.
  * Given     sci float[n_row][n_col] (electron): WFC image read with dual-slope integration, untrimmed;
- *           n_amp_col, amp: the amplifier's view; n_row must be at least CAL_BIASSHIFT_ROWS
- * Returned  sci: corrected;  level double[2] (electron): bias level before and after the correction
- * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (amp), CAL_NO_MEMORY
+ *           n_amp_col, amp const int[n_amp]: the amplifiers' views, which share no pixel; n_amp 1 or 2; n_row must be at
+ *           least CAL_BIASSHIFT_ROWS
+ * Returned  sci: corrected;  level double[n_amp][2] (electron): bias level before and after the correction
+ * Status    CAL_OK, CAL_BAD_SIZE, CAL_BAD_VALUE (amp, n_amp), CAL_NO_MEMORY
  * Notes     In double, rounded once.  The signal chain's AC coupling makes the level of a pixel depend on the pixels
  *           read before it, the pauses between rows included.  Model and constants: HSTCAL
  *           acsccd/blev_funcs_postsm4.c; D. Golimowski et al., ACS instrument science report 2012-02 (ACS ISR 12-02).
  */
 enum { CAL_BIASSHIFT_ROWS = 2067 };
-int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, int amp, double level[2]);
+int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, const int *amp,
+                          ptrdiff_t n_amp, double *level);
 
 /* ---- crosstalk: ghosts of the neighbouring amplifier's sources -------------------------------- */
 
@@ -357,13 +359,14 @@ int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t 
 /* cal_sink_flag -- flag sink pixels, their downstream neighbours and their trails.
  * Given     sci const float[n_row][n_col] (electron);  dq int16_t[n_row][n_col];  map const float[n_row][n_col]: codes of
  *           SNKCFILE (< -1 sink pixel, -1 neighbour, > 0 threshold in electron, 0 nothing);
- *           upward int: whether the amplifier is below (rows are followed upwards);  flag int16_t
- * Returned  dq: flag added;  n_flagged ptrdiff_t *
- * Status    CAL_OK, CAL_BAD_SIZE, CAL_NO_MEMORY
+ *           upward int: whether the amplifier is below (rows are followed upwards);  flag int16_t;
+ *           trailing unsigned char[n_col], sink float[n_col]: whether a trail goes on in each column, and the signal in its
+ *           sink pixel; all 0 to begin with
+ * Returned  dq: flag added;  trailing, sink: for the rows that are followed next;  (value) ptrdiff_t : pixels flagged
  * Notes     Algorithm of HSTCAL acsccd/dosink.c.
  */
-int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
-                  int16_t flag, ptrdiff_t *n_flagged);
+ptrdiff_t cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
+                        int16_t flag, unsigned char *trailing, float *sink);
 
 /* ---- nonlin: counting losses of the SBC --------------------------------------------------------- */
 

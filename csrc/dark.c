@@ -1,20 +1,27 @@
 /* Subtraction of the dark image. */
 #include "internal.h"
 
-enum { CHUNK = 4096 }; /* pixels that stay in the first cache from the subtraction to the sum */
+enum { CHUNK = 128 }; /* pixels that stay in the first cache from the subtraction to the sum */
 
 void cal_dark_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n, const float *ref_sci, const float *ref_err,
                        const int16_t *ref_dq, float factor, int16_t bad_bits, cal_dark_mean *mean)
 {
-    for (ptrdiff_t first = 0; first < n; first += CHUNK) {
-        ptrdiff_t last = n - first < CHUNK ? n : first + CHUNK;
+    double sum = mean->sum, term[CHUNK];
 
-        cal_imarith_subtract_scaled(sci + first, err + first, dq + first, last - first, ref_sci + first,
-                                    ref_err + first, ref_dq + first, factor);
-        for (ptrdiff_t i = first; i < last; i++) {
-            if (bad_bits & ref_dq[i]) continue;
-            mean->sum += (double)(factor * ref_sci[i]);
-            mean->count++;
+    for (ptrdiff_t first = 0; first < n; first += CHUNK) {
+        const ptrdiff_t m = n - first < CHUNK ? n - first : CHUNK;
+        const float *dark = ref_sci + first;
+        const int16_t *flag = ref_dq + first;
+        int count = 0;
+
+        cal_imarith_subtract_scaled(sci + first, err + first, dq + first, m, dark, ref_err + first, flag, factor);
+        /* What is added for bad pixels, 0, changes no bit of a sum that began at 0. */
+        for (ptrdiff_t i = 0; i < m; i++) {
+            term[i] = (double)((bad_bits & flag[i]) ? 0.0F : factor * dark[i]);
+            count += (bad_bits & flag[i]) == 0;
         }
+        for (ptrdiff_t i = 0; i < m; i++) sum += term[i];
+        mean->count += count;
     }
+    mean->sum = sum;
 }

@@ -213,34 +213,54 @@ done:
     return status;
 }
 
+/* A pixel without level and stripe; `below` is the row from which the stripe is interpolated. */
+static inline float subtract_stripe(double value, double level, double time, ptrdiff_t below, const double *stripe)
+{
+    value -= level;
+    return (float)(value - (stripe[below] + (time - (double)below) * (stripe[below + 1] - stripe[below])));
+}
+
+/* The science columns of a row: they are read after its bias columns, before those of the next row. */
+static void subtract_row(float *CAL_RESTRICT pixel, const double *CAL_RESTRICT delay, ptrdiff_t n, ptrdiff_t row,
+                         ptrdiff_t n_row, double level, const double *stripe)
+{
+    const ptrdiff_t below = row > n_row - 2 ? n_row - 2 : row;
+
+    for (ptrdiff_t i = 0; i < n; i++)
+        pixel[i] = subtract_stripe((double)pixel[i], level, (double)row + delay[i], below, stripe);
+}
+
 int cal_destripe_subtract(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, const double *column_mean,
                           double level, const double *stripe)
 {
     const ptrdiff_t n_amp_col = n_col / 2;
+    const int mirrored = amp % 2;
     double *delay;
 
     if (amp < 0 || amp > 3) return CAL_BAD_VALUE;
     if (n_row < 2 || n_amp_col < N_BIAS) return CAL_BAD_SIZE;
-    /* Time at which a column is read, in rows, after the middle of the bias columns. */
+    /* Time at which a column is read, in rows, after the middle of the bias columns; in the order of the image, so that
+     * rows are walked through forwards whichever amplifier read them. */
     delay = malloc((size_t)n_amp_col * sizeof *delay);
     if (delay == NULL) return CAL_NO_MEMORY;
-    for (ptrdiff_t col = 0; col < n_amp_col; col++) delay[col] = ((double)col - 11.5) / (double)(n_amp_col + GAP);
+    for (ptrdiff_t col = 0; col < n_amp_col; col++)
+        delay[mirrored ? n_amp_col - 1 - col : col] = ((double)col - 11.5) / (double)(n_amp_col + GAP);
 
     for (ptrdiff_t row = 0; row < n_row; row++) {
         cal_view_row view = cal_view(n_row, n_col, amp, row);
-        float *pixel = sci + view.first;
+        float *pixel = sci + view.first - (mirrored ? n_amp_col - 1 : 0);
+        float *bias = mirrored ? pixel + n_amp_col - N_BIAS : pixel;
+        const double *bias_delay = mirrored ? delay + n_amp_col - N_BIAS : delay;
 
-        for (ptrdiff_t col = 0; col < n_amp_col; col++, pixel += view.step) {
-            double value = (double)*pixel;
-            double time = (double)row + delay[col];
+        for (ptrdiff_t i = 0; i < N_BIAS; i++) {
+            double value = (double)bias[i] - column_mean[mirrored ? N_BIAS - 1 - i : i];
+            double time = (double)row + bias_delay[i];
             ptrdiff_t below = (ptrdiff_t)time; /* the floor, save before the first row, which counts as in it */
 
-            if (below > n_row - 2) below = n_row - 2;
-            if (col < N_BIAS) value -= column_mean[col];
-            value -= level;
-            value -= stripe[below] + (time - (double)below) * (stripe[below + 1] - stripe[below]);
-            *pixel = (float)value;
+            bias[i] = subtract_stripe(value, level, time, below > n_row - 2 ? n_row - 2 : below, stripe);
         }
+        subtract_row(mirrored ? pixel : pixel + N_BIAS, mirrored ? delay : delay + N_BIAS, n_amp_col - N_BIAS, row, n_row,
+                     level, stripe);
     }
     free(delay);
     return CAL_OK;

@@ -1,15 +1,22 @@
 /* Data-quality flags of single pixels. */
 #include "internal.h"
 
+enum { CHUNK = 256 };
+
 ptrdiff_t cal_dqi_flag_above(const float *sci, int16_t *dq, ptrdiff_t n, float level, int16_t flag)
 {
     ptrdiff_t n_flagged = 0;
 
-    for (ptrdiff_t i = 0; i < n; i++) {
-        if (sci[i] >= level) {
-            dq[i] = (int16_t)(dq[i] | flag);
-            n_flagged++;
-        }
+    for (ptrdiff_t first = 0; first < n; first += CHUNK) {
+        const ptrdiff_t last = n - first < CHUNK ? n : first + CHUNK;
+        int n_above = 0;
+
+        /* Pixels are rarely that bright: most flags are not even looked at. */
+        for (ptrdiff_t i = first; i < last; i++) n_above += sci[i] >= level;
+        if (n_above == 0) continue;
+        for (ptrdiff_t i = first; i < last; i++)
+            if (sci[i] >= level) dq[i] = (int16_t)(dq[i] | flag);
+        n_flagged += n_above;
     }
     return n_flagged;
 }

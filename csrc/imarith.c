@@ -3,6 +3,8 @@
 
 #include "internal.h"
 
+enum { CHUNK = 512 }; /* pixels that stay in the first cache between two loops */
+
 int cal_imarith_crop(unsigned char *image, ptrdiff_t n_row, ptrdiff_t n_byte, ptrdiff_t row_first, ptrdiff_t row_last,
                      ptrdiff_t byte_first, ptrdiff_t byte_last)
 {
@@ -97,14 +99,26 @@ void cal_imarith_multiply(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int1
 void cal_imarith_divide(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
                         const float *ref_sci, const float *ref_err, const int16_t *ref_dq, int16_t zero_flag)
 {
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float divisor = ref_sci[i] == 0.0F ? 1.0F : ref_sci[i];
-        float own = err[i] / divisor, other = ref_err[i] * sci[i] / divisor / divisor;
-        float ratio = sci[i] / divisor, sigma = sqrtf(own * own + other * other);
+    float ratio[CHUNK], sigma[CHUNK];
 
-        /* Both values are computed in any case, so that the loop has no branch. */
-        err[i] = ref_sci[i] == 0.0F ? err[i] : sigma;
-        sci[i] = ref_sci[i] == 0.0F ? sci[i] : ratio;
+    for (ptrdiff_t first = 0; first < n; first += CHUNK) {
+        const ptrdiff_t m = n - first < CHUNK ? n - first : CHUNK;
+        const float *flat = ref_sci + first, *flat_err = ref_err + first;
+        float *s = sci + first, *e = err + first;
+
+        /* Both values are computed in any case and put aside, so that compilers see loops without branch. */
+        for (ptrdiff_t i = 0; i < m; i++) {
+            float divisor = flat[i] == 0.0F ? 1.0F : flat[i];
+            float own = e[i] / divisor, other = flat_err[i] * s[i] / divisor / divisor;
+
+            ratio[i] = s[i] / divisor;
+            sigma[i] = sqrtf(own * own + other * other);
+        }
+        for (ptrdiff_t i = 0; i < m; i++) {
+            e[i] = flat[i] == 0.0F ? e[i] : sigma[i];
+            s[i] = flat[i] == 0.0F ? s[i] : ratio[i];
+        }
+        for (ptrdiff_t i = first; i < first + m; i++)
+            dq[i] = (int16_t)(dq[i] | ref_dq[i] | (ref_sci[i] == 0.0F ? zero_flag : 0));
     }
-    for (ptrdiff_t i = 0; i < n; i++) dq[i] = (int16_t)(dq[i] | ref_dq[i] | (ref_sci[i] == 0.0F ? zero_flag : 0));
 }

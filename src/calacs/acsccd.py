@@ -275,7 +275,7 @@ def trim(chip: Chip) -> None:
     imset.corner = float(imset.err[0, 0]), int(imset.dq[0, 0])
     n_row, n_col = imset.shape
     for plane in ("sci", "err", "dq"):
-        setattr(imset, plane, np.ascontiguousarray(getattr(imset, plane)[bottom : n_row - top, left : n_col - right]))
+        setattr(imset, plane, crop(getattr(imset, plane), (bottom, n_row - top), (left, n_col - right)))
     shift_origin(imset, left, bottom)
 
 

@@ -74,7 +74,7 @@ class Section:
         return self.image.plane(plane, self.extver).read(rows, self._cols)
 
     def blocks(
-        self, *planes: str, part: slice | None = None, own: bool = False
+        self, *planes: str, part: slice | None = None, own: bool = False, upward: bool = True
     ) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
         """Go through the image by blocks of rows.
 
@@ -86,6 +86,8 @@ class Section:
             Rows to go through, all by default.
         own : bool
             The caller is going to change the arrays.
+        upward : bool
+            Begin with the first block; otherwise with the last one.
 
         Yields
         ------
@@ -98,7 +100,8 @@ class Section:
         sources = [self._source(plane) for plane in planes]
         buffers = [np.empty((fits.BLOCK_ROWS, self.shape[1]), source.dtype) for source in sources]
         begin, end = (0, self.shape[0]) if part is None else (part.start, part.stop)
-        for first in range(begin, end, fits.BLOCK_ROWS):
+        firsts = range(begin, end, fits.BLOCK_ROWS)
+        for first in firsts if upward else reversed(firsts):
             rows = slice(first, min(first + fits.BLOCK_ROWS, end))
             yield rows, [self._fill(*pair, rows, own) for pair in zip(sources, buffers, strict=True)]
 

@@ -68,7 +68,8 @@ cdef extern from "calacs.h" nogil:
 
     # biasshift, crosstalk, destripe
     int CAL_BIASSHIFT_ROWS, CAL_BIAS_COLUMNS
-    int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, int amp, double *level)
+    int cal_biasshift_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col, ptrdiff_t n_amp_col, const int *amp,
+                              ptrdiff_t n_amp, double *level)
     int cal_crosstalk_correct(float *sci, ptrdiff_t n_row, ptrdiff_t n_col)
     int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int amp, double *column_mean,
                              double *level, double *row_mean, unsigned char *good)
@@ -82,8 +83,8 @@ cdef extern from "calacs.h" nogil:
     int cal_satur_flag(const float *sci, int16_t *dq, const float *level, ptrdiff_t n_row, ptrdiff_t n_col,
                        ptrdiff_t row_first, ptrdiff_t row_last, ptrdiff_t col_first, ptrdiff_t col_last, int16_t flag,
                        ptrdiff_t *n_flagged)
-    int cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
-                      int16_t flag, ptrdiff_t *n_flagged)
+    ptrdiff_t cal_sink_flag(const float *sci, int16_t *dq, const float *map, ptrdiff_t n_row, ptrdiff_t n_col, int upward,
+                            int16_t flag, unsigned char *trailing, float *sink)
 
     # nonlin, dark, flash, spot, shad, stat
     ctypedef struct cal_dark_mean:

@@ -29,23 +29,22 @@ def is_supported_subarray(aperture: str) -> bool:
     return aperture in SUBARRAYS
 
 
-def correct_bias_shift(sci: NDArray[np.float32], amp: str, *, subarray: bool) -> tuple[float, float]:
-    """Correct the pixels of one amplifier and subtract its bias level, in place.
+def correct_bias_shift(sci: NDArray[np.float32], amps: str, *, subarray: bool) -> list[tuple[float, float]]:
+    """Correct the pixels of one or both amplifiers of an image and subtract their bias levels, in place.
 
     Parameters
     ----------
     sci : ndarray of float32, shape (n_row, n_col)
         Untrimmed image in electron, at least 2067 rows.
-    amp : str
-        Letter of the amplifier.
+    amps : str
+        Letters of the amplifiers.
     subarray : bool
         Whether the amplifier read the whole image, not one half of it.
 
     Returns
     -------
-    before, after : float
-        Bias level in electron before the correction, and after it: the latter was subtracted.
+    list of (float, float)
+        Bias level of each amplifier in electron before the correction, and after it: the latter was subtracted.
     """
     n_col = sci.shape[1]
-    before, after = core.correct(sci, n_col if subarray else n_col // 2, AMPS.index(amp))
-    return before, after
+    return core.correct(sci, n_col if subarray else n_col // 2, *map(AMPS.index, amps))

@@ -370,13 +370,13 @@ def _full_frame(job: Job) -> Result:
     if _has_bias_shift(job):
         values["method"] = "bias shift, cross-talk, destripe"
         corrections = [
-            partial(correct_bias_shift, upper if amp in "AB" else lower, amp, subarray=False) for amp in AMPS
+            partial(correct_bias_shift, sci, amps, subarray=False) for sci, amps in ((upper, "AB"), (lower, "CD"))
         ]
-        for amp, (before, after) in zip(AMPS, run_parallel(corrections, job.n_threads), strict=True):
+        levels = [level for pair in run_parallel(corrections, job.n_threads) for level in pair]
+        for amp, (before, after) in zip(AMPS, levels, strict=True):
             job.amp_levels[amp] = after
             values.setdefault("levels_before_bias_shift", {})[amp] = before
-        for sci in (lower, upper):
-            correct_crosstalk(sci)
+        run_parallel([partial(correct_crosstalk, sci) for sci in (lower, upper)], job.n_threads)
     stripes = destripe(lower, upper, n_threads=job.n_threads)
     for amp, level in stripes.level.items():
         job.amp_levels[amp] = job.amp_levels.get(amp, 0.0) + level
@@ -394,7 +394,7 @@ def _full_frame(job: Job) -> Result:
 def _shifted_subarray(job: Job) -> Result:
     """Bias shift of a subarray that one amplifier read."""
     amp = job.observation.ccdamp[0]
-    before, after = correct_bias_shift(job.exposure.imsets[0].sci, amp, subarray=True)
+    ((before, after),) = correct_bias_shift(job.exposure.imsets[0].sci, amp, subarray=True)
     job.amp_levels[amp] = after
     _set_mean_level(job.chips[0], after)
     values = {"method": "bias shift", "levels": {amp: after}, "levels_before_bias_shift": {amp: before}}

@@ -8,22 +8,43 @@ Origin  HSTCAL acsccd/dosink.c.
 
 from __future__ import annotations
 
+from functools import partial
+
+import numpy as np
+
 from calacs._core import sink as core
 from calacs.dq import DQ
 from calacs.errors import InvalidValue
+from calacs.exposure import ImSet
+from calacs.parallel import run_parallel
 from calacs.refs import Section
 from calacs.step import Job, Result, step
+
+
+def flag_sinks(imset: ImSet, section: Section) -> int:
+    """Flag what the sink pixels of a chip spoil, in place; return the number of pixels.
+
+    Parameters
+    ----------
+    imset : ImSet
+        Untrimmed image in electron.
+    section : Section
+        Part of the sink-pixel image under it.
+    """
+    # PARITY: the first extension counts as chip 2, which is read downwards, whatever its CCDCHIP.
+    upward = section.extver == 1
+    trailing, signal = np.zeros(imset.shape[1], np.uint8), np.zeros(imset.shape[1], np.float32)
+    n_flagged = 0
+    for rows, (codes,) in section.blocks("SCI", upward=upward):
+        n_flagged += core.flag(imset.sci[rows], imset.dq[rows], codes, upward, DQ.SINK, trailing, signal)
+    return n_flagged
 
 
 @step("SINKCORR", refs=("SNKCFILE",))
 def sink(job: Job, sections: list[Section]) -> Result:
     """Flag sink pixels, their downstream neighbors, and their trails where the signal does not fill the sink."""
-    n_flagged = [
-        # PARITY: the first extension counts as chip 2, which is read downwards, whatever its CCDCHIP.
-        core.flag(imset.sci, imset.dq, section.read("SCI"), section.extver == 1, DQ.SINK)
-        for imset, section in zip(job.exposure.imsets, sections, strict=True)
-    ]
-    return Result({"n_flagged": n_flagged})
+    calls = [partial(flag_sinks, *pair) for pair in zip(job.exposure.imsets, sections, strict=True)]
+    return Result({"n_flagged": run_parallel(calls, job.n_threads)})
 
 
 @sink.preflight
