@@ -22,7 +22,8 @@ def kernels(shape: tuple[int, int]) -> Iterator[Kernel]:
     codes[rows - 1, cols], codes[rows, cols] = -1.0, -20.0
     for i in range(1, 11):
         codes[rows + i, cols] = 60.0
-    yield Kernel("flag", lambda _: sink.flag(sci, dq, codes, True, 1024), 8, [dq], splits=False)
+    state = np.zeros(sci.shape[1], np.uint8), np.zeros(sci.shape[1], np.float32)
+    yield Kernel("flag", lambda _: sink.flag(sci, dq, codes, True, 1024, *state), 8, [dq], splits=False)
 
 
 if __name__ == "__main__":

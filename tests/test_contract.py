@@ -73,7 +73,8 @@ def test_a_stub_is_that_of_its_wrapper(stem):
     """The same functions with the same arguments."""
     module = importlib.import_module(f"calacs._core.{stem}")
     stub = ast.parse((ROOT / "src" / "calacs" / "_core" / f"{stem}.pyi").read_text())
-    told = {node.name: [a.arg for a in node.args.args] for node in stub.body if isinstance(node, ast.FunctionDef)}
+    functions = [node for node in stub.body if isinstance(node, ast.FunctionDef)]
+    told = {node.name: [a.arg for a in [*node.args.args, node.args.vararg] if a is not None] for node in functions}
     found = {
         name: list(inspect.signature(function).parameters)
         for name, function in vars(module).items()

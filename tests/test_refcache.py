@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -44,12 +45,13 @@ def test_a_file_is_opened_once(paths, monkeypatch):
     assert cache.open(paths[1], fits.open_image) is not first
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be replaced there")
 def test_a_replaced_file_is_noticed(paths):
     cache = ReferenceCache(limit=10 * PLANE)
     old = plane(cache, paths[0])
     assert cache.pixels(old)[0, 0] == 0.0
-    write_image(paths[0].with_name("new.fits"), 7.0)
-    os.replace(paths[0].with_name("new.fits"), paths[0])
+    paths[0].unlink()
+    write_image(paths[0], 7.0)
     new = plane(cache, paths[0])
     assert cache.pixels(new)[0, 0] == 7.0
     assert cache.n_byte == PLANE
