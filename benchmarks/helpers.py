@@ -41,7 +41,6 @@ SWITCHES = (
 THREADED = ("calacs.e", "acscte.e")
 """Official programs that use threads."""
 Curves: TypeAlias = Mapping[str, Sequence[tuple[float, float]]]
-Numbers: TypeAlias = dict[str, float]
 
 
 # Options and the file of figures
@@ -62,9 +61,9 @@ def arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def parse(parser: argparse.ArgumentParser, words: Sequence[str] | None = None) -> argparse.Namespace:
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Read the command line; the options hold the book of figures too."""
-    options = parser.parse_args(words)
+    options = parser.parse_args()
     options.threads = [int(n) for n in options.threads.split(",")]
     options.book = Book(options.json, conditions(options))
     # The programs replace their products.
@@ -413,7 +412,7 @@ def measure(
     figures = in_turn(calls, options.repeat)
     (_, reference), *others = ((way, products(place, kept)) for way, place in places.items())
     for way, found in others:
-        if found.keys() != reference.keys():
+        if found.keys() != reference.keys() or not found:
             raise SystemExit(f"{case.title}: {way} made {sorted(found)} instead of {sorted(reference)}")
         for name, path in found.items():
             if not same_pixels(reference[name], path):

@@ -257,9 +257,8 @@ def cte(figures: Figures) -> Any:
                 curves.setdefault(part, []).append((rows, spent[part]))
     draw_growth(panels[1], "One amplifier, by rows", "rows of 2072 columns", "CPU seconds", curves)
     panels[1].legend(fontsize=7)
-    fields = {
-        f.partition(":")[2].replace("-", "\n"): list(v.values())[-1] for f, v in measured.items() if f[:4] == "full"
-    }
+    full = sorted((f for f in measured if f.startswith("full:")), key=lambda f: ("crowded" in f, int(f.split("-")[1])))
+    fields = {f.partition(":")[2].replace("-", "\n"): list(measured[f].values())[-1] for f in full}
     place = np.arange(len(fields))
     for shift, part in ((-0.2, "smoothing"), (0.2, "inversion")):
         color = COLORS[KERNEL_PARTS.index(part)]
