@@ -11,6 +11,9 @@
 /* Charge of the padding behind a column: below every trap level, whatever trails bring. */
 #define CTE_EMPTY (-1e30)
 
+/* Largest capture of the vector kernels: with any profile and density, squares of sums of trails stay finite. */
+#define CTE_MOST 1e50
+
 /* Room for rounding in bounds. */
 #define CTE_SLACK 1e-12
 
@@ -85,7 +88,8 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
         amount[level] = model->capture[level] / (double)model->n_transfer;
         if (!isfinite(charge[level]) || !isfinite(amount[level]))
             return CAL_BAD_VALUE;
-        if (amount[level] < 0.0 || amount[level] != amount[0] || (level > 0 && charge[level] < charge[level - 1]))
+        if (amount[level] < 0.0 || amount[level] > CTE_MOST || amount[level] != amount[0] ||
+            (level > 0 && charge[level] < charge[level - 1]))
             plan->plain = 0;
         growth[level] = 0.0;
         for (ptrdiff_t age = 0; age < n_tail; ++age) {

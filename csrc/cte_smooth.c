@@ -146,7 +146,8 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
         return CAL_BAD_SIZE;
     if (!(read_noise > 0.0) || (isa = cal_cte_isa(isa)) < 0)
         return CAL_BAD_VALUE;
-    kernels = cal_cte_kernels(isa);
+    /* Beyond, powers of scaled differences leave the range of double. */
+    kernels = cal_cte_kernels(read_noise < 1e50 && read_noise > 1e-50 ? isa : CAL_CTE_SCALAR);
     status = cte_sweep_start(&sweep, n_row, n_iteration);
     if (status != CAL_OK)
         goto done;
