@@ -18,7 +18,9 @@ a NaN spreads to its neighbors while smoothing, as in the official program, and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+import operator
+import time
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Event
@@ -29,6 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import calacs._core.cte as _core
 from calacs.errors import InvalidValue, SizeMismatch, TableError
+from calacs.parallel import resolve_threads
 
 __all__ = [
     "Correction",
@@ -56,7 +59,8 @@ MIN_READ_NOISE = 0.1
 
 _BATCH = 8  # smoothing iterations in one sweep over the image
 _SMOOTH_COLUMNS = 512  # columns of one smoothing task
-_TASK = 1_200_000  # rows of all sub-steps of one readout task; small, so that a cancelled call ends soon
+_TASK = 1_200_000  # rows of all sub-steps of one readout task
+_SPELL = 0.025  # seconds after which a readout task looks whether it is cancelled, as far as columns take equally long
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +92,7 @@ class TrapModel:
     TableError
         Shapes that do not fit, non-finite numbers, charge levels that fall.
     InvalidValue
-        `n_transfer` below 1, or a NaN threshold.
+        `n_transfer` below 1, a number of sub-steps or iterations that is not whole, or a NaN threshold.
 
     Notes
     -----
@@ -106,7 +110,8 @@ class TrapModel:
 
     def __post_init__(self) -> None:
         for name, dtype, ndim in (("charge", "f8", 1), ("capture", "f8", 1), ("release", "f4", 2), ("held", "f4", 2)):
-            array = np.array(getattr(self, name), dtype=dtype, order="C")
+            with np.errstate(over="ignore"):
+                array = np.array(getattr(self, name), dtype=dtype, order="C")
             if array.ndim != ndim or array.size == 0:
                 raise TableError(
                     f"trap model: {name} has shape {array.shape}; give {ndim} dimension(s), none of them empty"
@@ -133,6 +138,11 @@ class TrapModel:
                 f"trap model: charge[{level}] = {self.charge[level]:g} is below charge[{level - 1}] = "
                 f"{self.charge[level - 1]:g}; sort the levels by charge"
             )
+        for name, keyword in (("n_transfer", "PCTENPAR"), ("n_iteration", "PCTENFOR")):
+            value = getattr(self, name)
+            if int(value) != value:
+                raise InvalidValue(f"trap model: {name} ({keyword}) is {value}; give a whole number")
+            object.__setattr__(self, name, int(value))
         if self.n_transfer < 1:
             raise InvalidValue(f"trap model: n_transfer (PCTENPAR) is {self.n_transfer}; it must be at least 1")
         if math.isnan(self.oversubtraction):
@@ -198,16 +208,17 @@ def _isa(name: str) -> int:
 
 
 def _image(array: ArrayLike, name: str) -> FloatImage:
-    image: FloatImage = np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        image: FloatImage = np.ascontiguousarray(array, dtype=np.float32)
     if image.ndim != 2:
         raise SizeMismatch(f"{name} has shape {image.shape}; give a 2-D array (n_col, n_row)")
     return image
 
 
 def _threads(n_threads: int) -> int:
-    if n_threads < 1:
-        raise InvalidValue(f"n_threads={n_threads}; give 1 or more")
-    return int(n_threads)
+    if n_threads < 0:
+        raise InvalidValue(f"n_threads={n_threads}; give 1 or more, or 0 for all processors")
+    return resolve_threads(operator.index(n_threads))
 
 
 def _noise(read_noise: float) -> float:
@@ -219,30 +230,45 @@ def _noise(read_noise: float) -> float:
 
 
 def _run(
-    tasks: Iterable[tuple[Any, ...]], kernel: Callable[..., None], n_threads: int, advance: Callable[[int], None]
+    tasks: list[tuple[int, int]],
+    kernel: Callable[[int, int], None],
+    n_threads: int,
+    advance: Callable[[int], None],
+    *,
+    in_spells: bool = False,
 ) -> None:
-    """Call ``kernel(*task)`` for each task; any exception, Ctrl-C included, drops the tasks not yet begun."""
-    work = list(tasks)
-    if n_threads == 1 or len(work) < 2:
-        for done, task in enumerate(work, 1):
-            kernel(*task)
-            advance(done)
-        return
+    """Call ``kernel(first, last)`` for ranges of columns, cut into short spells if that is wanted.
+
+    ``advance(columns done)`` is called in the calling thread, several times a second.  Any exception, one from there and
+    Ctrl-C included, drops what is not yet begun.
+    """
     cancelled = Event()
+    pace = math.inf if in_spells else 0.0  # seconds a column
 
-    def call(task: tuple[Any, ...]) -> None:
-        if not cancelled.is_set():
-            kernel(*task)
+    def call(first: int, last: int, tell: Callable[[int], None]) -> None:
+        nonlocal pace
+        while first < last and not cancelled.is_set():
+            end = min(first + max(int(_SPELL / pace), 1), last) if pace else last
+            started = time.perf_counter()
+            kernel(first, end)
+            if in_spells:
+                pace = (time.perf_counter() - started) / (end - first)
+            first = end
+            tell(first)
 
-    with ThreadPoolExecutor(min(n_threads, len(work))) as pool:
+    if n_threads == 1 or len(tasks) < 2:
+        for task in tasks:
+            call(*task, advance)
+        return
+    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
         try:
-            pending: set[Future[None]] = {pool.submit(call, task) for task in work}
+            sizes = {pool.submit(call, first, last, lambda _: None): last - first for first, last in tasks}
+            pending: set[Future[None]] = set(sizes)
             while pending:
                 finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in finished:
                     future.result()
-                if finished:
-                    advance(len(work) - len(pending))
+                advance(sum(sizes.values()) - sum(sizes[future] for future in pending))
         except BaseException:
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -270,7 +296,7 @@ def smooth(
     read_noise : float
         Read noise (electron).  Below 0.1 the image itself is the result.
     n_threads : int
-        Threads; the result does not depend on it.
+        Threads, 0 for all processors; the result does not depend on it.
     isa : str
         Instruction set, for tests: ``"auto"`` or one of `available_isas`; the result does not depend on it.
     progress : callable, optional
@@ -279,7 +305,8 @@ def smooth(
     Returns
     -------
     Smoothed
-        The image (a new array), the number of iterations, and the rms of image - smooth image (electron).
+        The image (a new array), the number of iterations, and the rms of image - smooth image (electron), whose
+        last digits depend on the instruction set.
 
     Raises
     ------
@@ -306,6 +333,11 @@ def smooth(
     current, done, batch = observed, 0, 1 if isa == "scalar" else _BATCH
     history: list[float] = []
     steps = batch
+
+    def tell(_: int) -> None:
+        if progress is not None:
+            progress("smooth", done, MAX_SMOOTHING)
+
     while True:
         result = spare[0]
         square, count = np.zeros((steps, n_col)), np.zeros((steps, n_col))
@@ -320,11 +352,11 @@ def smooth(
         ) -> None:
             _core.smooth(observed, start, first, last, noise, code, result, square, count)
 
-        _run(ranges, sweep, n_threads, lambda _: None)
+        _run(ranges, sweep, n_threads, tell)
         rms = _rms(square, count)
         # Sums by column differ from sums by pixel in the last bits: near the threshold the official order decides.
         for k, value in enumerate(rms):
-            if abs(noise - value - SMOOTHING_TOLERANCE) < 1e-6:
+            if abs(noise - value - SMOOTHING_TOLERANCE) < 1e-6 * max(noise, 1.0):
                 if k + 1 < steps:
                     rms = rms[: k + 1]  # look at this iteration's image first
                 else:
@@ -343,8 +375,7 @@ def smooth(
         current = result
         done += steps
         history += rms
-        if progress is not None:
-            progress("smooth", done, MAX_SMOOTHING)
+        tell(done)
         if noise - rms[-1] < SMOOTHING_TOLERANCE or done == MAX_SMOOTHING:
             break
         steps = min(_remaining(history, noise - SMOOTHING_TOLERANCE, batch), MAX_SMOOTHING - done)
@@ -413,12 +444,19 @@ def trap_map(
     The density at row ``v`` is sensitivity times ``(v + 1) / 2048`` times fraction: charge passes one more trap a row.
     The nodes are taken at rows 0, 512, 1024 and 1536, and frozen beyond, as in the official program.
     """
-    entry = np.ascontiguousarray(index, dtype=np.int32)
+    numbers = np.asarray(index)
+    with np.errstate(invalid="ignore"):
+        entry = np.ascontiguousarray(numbers, dtype=np.int32)
     node = np.ascontiguousarray(nodes, dtype=np.float64)
     n_col, n_row = shape
     if entry.ndim != 1 or node.shape != (entry.size, 4):
         raise SizeMismatch(
             f"trap map: index has shape {entry.shape}, nodes {node.shape}; give (n_entry,) and (n_entry, 4)"
+        )
+    wrong = np.flatnonzero(entry != numbers)
+    if wrong.size:
+        raise TableError(
+            f"trap map: index[{wrong[0]}] is {numbers[wrong[0]]}; column numbers are whole numbers of 32 bits"
         )
     if n_col < 0 or n_row < 0:
         raise SizeMismatch(f"trap map: shape {shape}; give (n_col, n_row), not negative")
@@ -472,9 +510,9 @@ def _by_columns(
 
     def advance(done: int) -> None:
         if progress is not None:
-            progress(stage, min(done * width, n_col), n_col)
+            progress(stage, done, n_col)
 
-    _run(_column_tasks(n_col, width), kernel, n_threads, advance)
+    _run(_column_tasks(n_col, width), kernel, n_threads, advance, in_spells=True)
 
 
 def forward(
@@ -573,8 +611,10 @@ def inverse(
     Anderson and Bedin 2010, PASP 122, 1035; Anderson and Ryon, ACS ISR 2018-04; HSTCAL ``ctegen2.c``.
     """
     n_threads = _threads(n_threads)
-    if _noise(read_noise) == 0.0:
-        raise InvalidValue("read_noise=0: the damping divides by it; give the read noise of the amplifier in electrons")
+    if _noise(read_noise) * read_noise == 0.0:
+        raise InvalidValue(
+            f"read_noise={read_noise:g}: the damping divides by its square; give the read noise of the amplifier in electrons"
+        )
     pixels, density, plan = _prepare(image, traps, model, float(read_noise), isa)
     result: FloatImage = np.empty_like(pixels)
     n_run = np.zeros(len(pixels), np.int32)
@@ -589,6 +629,24 @@ def inverse(
     return Restored(result, n_run)
 
 
+def _check_planes(what: str, sci: FloatImage, err: FloatImage) -> None:
+    """Refuse an image and an error that cannot be changed in place."""
+    for name, array in (("sci", sci), ("err", err)):
+        if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != 2:
+            given = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            raise SizeMismatch(f"{what}: {name} is {given}; give a float32 array (n_col, n_row)")
+        if not array.flags.writeable:
+            raise InvalidValue(f"{what}: {name} is read-only, but is changed in place; give a copy")
+        if any(stride % array.itemsize for stride in array.strides):
+            raise SizeMismatch(
+                f"{what}: {name} has strides {array.strides}, no multiples of {array.itemsize} bytes; give a copy"
+            )
+    if sci.shape != err.shape:
+        raise SizeMismatch(f"{what}: sci has shape {sci.shape}, err {err.shape}; they must agree")
+    if sci.strides != err.strides:
+        raise SizeMismatch(f"{what}: sci has strides {sci.strides}, err {err.strides}; give views made alike")
+
+
 def combine(restored: FloatImage, smoothed: FloatImage, sci: FloatImage, err: FloatImage) -> None:
     """Add a correction to an image, and a tenth of it to the error in quadrature.
 
@@ -601,16 +659,13 @@ def combine(restored: FloatImage, smoothed: FloatImage, sci: FloatImage, err: Fl
 
     Raises
     ------
-    SizeMismatch
-        Shapes or strides that do not fit.
+    SizeMismatch, InvalidValue
+        Types, shapes or strides that do not fit; a read-only image.
     """
-    for name, array in (("restored", restored), ("smoothed", smoothed), ("sci", sci), ("err", err)):
-        if array.shape != restored.shape or array.ndim != 2 or array.dtype != np.float32:
-            raise SizeMismatch(
-                f"combine: {name} is {array.dtype}{array.shape}; give four float32 arrays of one 2-D shape"
-            )
-    if sci.strides != err.strides:
-        raise SizeMismatch(f"combine: sci has strides {sci.strides}, err {err.strides}; give views made alike")
+    _check_planes("combine", sci, err)
+    for name, array in (("restored", restored), ("smoothed", smoothed)):
+        if array.shape != sci.shape or array.dtype != np.float32:
+            raise SizeMismatch(f"combine: {name} is {array.dtype}{array.shape}; give float32{sci.shape} as sci has it")
     _core.combine(np.ascontiguousarray(restored), np.ascontiguousarray(smoothed), sci, err)
 
 
@@ -659,8 +714,9 @@ def correct(
     What is added to the image is the difference between the restored and the smooth image: the noise that smoothing
     took out stays as it was.
     """
-    if sci.ndim != 2 or sci.dtype != np.float32:
-        raise SizeMismatch(f"correct: sci is {sci.dtype}{sci.shape}; give a float32 array (n_col, n_row)")
+    _check_planes("correct", sci, err)
+    if np.shape(traps) != sci.shape:
+        raise SizeMismatch(f"correct: sci has shape {sci.shape}, traps {np.shape(traps)}; give one density a pixel")
     work: FloatImage = np.empty(sci.shape, np.float32)
     _core.gather(sci, work)
     if simulate:

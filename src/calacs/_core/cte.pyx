@@ -108,7 +108,8 @@ def inverse(const double[::1] plan, const float[:, ::1] image, const float[:, ::
 
 def gather(const float[:, :] plane, float[:, ::1] image):
     """Copy a plane of any strides into `image`."""
-    fits(plane.shape[0] == image.shape[0] and plane.shape[1] == image.shape[1], "plane, image")
+    fits(plane.shape[0] == image.shape[0] and plane.shape[1] == image.shape[1] and plane.strides[0] % 4 == 0
+         and plane.strides[1] % 4 == 0, "plane, image (plane with strides of whole elements)")
     if image.shape[0] and image.shape[1]:
         with nogil:
             cal_cte_gather(&plane[0, 0], image.shape[0], image.shape[1], plane.strides[0] // 4, plane.strides[1] // 4,
@@ -121,7 +122,8 @@ def combine(const float[:, ::1] restored, const float[:, ::1] smooth, float[:, :
     cdef int status
     fits(smooth.shape[0] == n_col and smooth.shape[1] == n_row and sci.shape[0] == n_col and sci.shape[1] == n_row
          and err.shape[0] == n_col and err.shape[1] == n_row and sci.strides[0] == err.strides[0]
-         and sci.strides[1] == err.strides[1], "restored, smooth, sci, err (sci and err with equal strides)")
+         and sci.strides[1] == err.strides[1] and sci.strides[0] % 4 == 0 and sci.strides[1] % 4 == 0,
+         "restored, smooth, sci, err (sci and err with equal strides of whole elements)")
     if n_col and n_row:
         with nogil:
             status = cal_cte_combine(&restored[0, 0], &smooth[0, 0], n_col, n_row, sci.strides[0] // 4,
