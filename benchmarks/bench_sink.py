@@ -23,7 +23,7 @@ def kernels(shape: tuple[int, int]) -> Iterator[Kernel]:
     for i in range(1, 11):
         codes[rows + i, cols] = 60.0
     state = np.zeros(sci.shape[1], np.uint8), np.zeros(sci.shape[1], np.float32)
-    yield Kernel("flag", lambda _: sink.flag(sci, dq, codes, True, 1024, *state), 8, [dq], splits=False)
+    yield Kernel("flag", lambda _: sink.flag(sci, dq, codes, True, 1024, *state), 8, [dq, *state], splits=False)
 
 
 if __name__ == "__main__":
