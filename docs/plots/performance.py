@@ -238,6 +238,8 @@ def cte(figures: Figures) -> Any:
     """Parts of the CTE correction, by instruction set, by rows, and by field."""
     measured = figures["parts"]
     figure, panels = plt.subplots(1, 3, figsize=(8.4, 3.6))
+    if not measured:
+        return figure
     model = measured.get("full:sparse-20") or next(iter(measured.values()))
     names = [*KERNEL_PARTS, *(name for name in next(iter(model.values())) if name not in KERNEL_PARTS)]
     bottom = np.zeros(len(model))
