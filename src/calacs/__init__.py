@@ -13,10 +13,7 @@ from __future__ import annotations
 
 from calacs._version import __version__
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
+TYPE_CHECKING = False  # that of typing, without its import
 _MODULES = frozenset(
     "acsccd acscte acscteforwardmodel acs2d acsrej acssum calacs cte dq errors exposure fits sim".split()
 )
@@ -31,14 +28,20 @@ _NAMES = {
 __all__ = ["CalacsError", "CalacsWarning", "Exposure", "ImSet", "ReferenceCache", "__version__"]
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+if TYPE_CHECKING:
+    from calacs.errors import CalacsError, CalacsWarning
+    from calacs.exposure import Exposure, ImSet
+    from calacs.refcache import ReferenceCache
+else:
 
-    if name in _MODULES:
-        return importlib.import_module(f"calacs.{name}")
-    if name in _NAMES:
-        return getattr(importlib.import_module(f"calacs.{_NAMES[name]}"), name)
-    raise AttributeError(f"module 'calacs' has no attribute {name!r}")
+    def __getattr__(name):
+        import importlib
+
+        if name in _MODULES:
+            return importlib.import_module(f"calacs.{name}")
+        if name in _NAMES:
+            return getattr(importlib.import_module(f"calacs.{_NAMES[name]}"), name)
+        raise AttributeError(f"module 'calacs' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
