@@ -10,6 +10,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 MSVC = sys.platform == "win32" and not sysconfig.get_platform().startswith("mingw")
+MSVC_X64 = MSVC and sysconfig.get_platform() == "win-amd64"
 # Contraction to fused multiply-add would change last bits from machine to machine.  Floating-point exceptions and errno of
 # the mathematical functions are not looked at; without them conditional sums and roots are vectorized, with the same bits.
 C_FLAGS = (
@@ -57,18 +58,25 @@ def extension(name, source, **options):
     )
 
 
+def library(name, sources, flags=()):
+    return (
+        name,
+        {
+            "sources": sorted(map(str, sources)),
+            "include_dirs": ["csrc"],
+            "obj_deps": {"": sorted(str(path) for path in Path("csrc").glob("*.h"))},
+            "cflags": C_FLAGS + list(flags),
+        },
+    )
+
+
+SOURCES = set(Path("csrc").glob("*.c"))
+# Other compilers find the instruction set in the files themselves.
+SETS = {"AVX2": Path("csrc/cte_avx2.c"), "AVX512": Path("csrc/cte_avx512.c")} if MSVC_X64 else {}
+
 setup(
-    libraries=[
-        (
-            "calacs",
-            {
-                "sources": sorted(str(path) for path in Path("csrc").glob("*.c")),
-                "include_dirs": ["csrc"],
-                "obj_deps": {"": sorted(str(path) for path in Path("csrc").glob("*.h"))},
-                "cflags": C_FLAGS,
-            },
-        )
-    ],
+    libraries=[library("calacs", SOURCES - set(SETS.values()))]
+    + [library(f"calacs_{name.lower()}", [source], [f"/arch:{name}"]) for name, source in SETS.items()],
     ext_modules=cythonize(
         [
             extension(

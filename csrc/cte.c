@@ -5,6 +5,10 @@
 
 #include "cte_internal.h"
 
+#if defined(CTE_X86) && defined(_MSC_VER)
+#include <intrin.h>
+#endif
+
 /* At most this many inversions of a column in search of readout cosmic rays. */
 #define CTE_MAX_RUN 5
 
@@ -22,18 +26,50 @@ static ptrdiff_t cte_stride(ptrdiff_t n_tail)
     return (n_tail + CTE_FRONT + CTE_BLOCK + 8 + 7) / 8 * 8;
 }
 
+#if defined(CTE_X86) && defined(_MSC_VER)
+/* Does the processor have the instructions, and does the system save the registers? */
+static int cte_best(void)
+{
+    /* Leaf 1: FMA, POPCNT, OSXSAVE, AVX.  Leaf 7: BMI1, AVX2, BMI2; AVX-512 F, DQ, BW, VL.  Leaf 0x80000001: LZCNT. */
+    const unsigned basic = 1U << 12 | 1U << 23 | 1U << 27 | 1U << 28, avx2 = 1U << 3 | 1U << 5 | 1U << 8, lzcnt = 1U << 5;
+    const unsigned avx512 = 1U << 16 | 1U << 17 | 1U << 30 | 1U << 31;
+    int one[4], seven[4], last[4], saved;
+
+    __cpuid(one, 0);
+    if (one[0] < 7)
+        return CAL_CTE_BASELINE;
+    __cpuidex(one, 1, 0);
+    __cpuidex(seven, 7, 0);
+    __cpuid(last, (int)0x80000001U);
+    if (((unsigned)one[2] & basic) != basic || ((unsigned)seven[1] & avx2) != avx2 || !((unsigned)last[2] & lzcnt))
+        return CAL_CTE_BASELINE;
+    saved = (int)_xgetbv(0);
+    if ((saved & 0x06) != 0x06)
+        return CAL_CTE_BASELINE;
+    return ((unsigned)seven[1] & avx512) == avx512 && (saved & 0xE6) == 0xE6 ? CAL_CTE_AVX512 : CAL_CTE_AVX2;
+}
+#elif defined(CTE_X86)
+static int cte_best(void)
+{
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+          __builtin_cpu_supports("popcnt")))
+        return CAL_CTE_BASELINE;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
+               ? CAL_CTE_AVX512
+               : CAL_CTE_AVX2;
+}
+#else
+static int cte_best(void)
+{
+    return CAL_CTE_BASELINE;
+}
+#endif
+
 int cal_cte_isa(int isa)
 {
-    int best = CAL_CTE_BASELINE;
+    const int best = cte_best();
 
-#ifdef CTE_X86
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
-        __builtin_cpu_supports("popcnt"))
-        best = CAL_CTE_AVX2;
-    if (best == CAL_CTE_AVX2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        best = CAL_CTE_AVX512;
-#endif
     if (isa == CAL_CTE_AUTO)
         return best;
     return isa >= CAL_CTE_SCALAR && isa <= best ? isa : CAL_BAD_VALUE;

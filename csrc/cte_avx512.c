@@ -13,7 +13,7 @@ CTE_TARGET_PUSH("avx512f,avx512dq,avx512bw,avx512vl,fma,avx2,bmi,bmi2,lzcnt,popc
 #define HIGHEST_BIT(mask) (63 - (ptrdiff_t)_lzcnt_u64(mask))
 #define REACHING(p, threshold) (unsigned)_mm512_cmp_pd_mask(p, _mm512_set1_pd(threshold), _CMP_GE_OQ)
 #define HIGHEST_OF(now) (31 - (ptrdiff_t)_lzcnt_u32(now))
-#define LOWEST_BIT(mask) __builtin_ctzll(mask)
+#define LOWEST_BIT(mask) (ptrdiff_t)_tzcnt_u64(mask)
 
 typedef __m512d vec;
 #define LOAD(p) _mm512_loadu_pd(p)

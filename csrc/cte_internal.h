@@ -19,7 +19,12 @@
 /* A row no trail reaches from. */
 #define CTE_NEVER (-(1 << 28))
 
-#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
+/* MSVC takes any intrinsic anywhere; setup.py gives the files of an instruction set its /arch. */
+#if defined(_MSC_VER) && defined(_M_X64) && !defined(_M_ARM64EC)
+#define CTE_X86
+#define CTE_TARGET_PUSH(names)
+#define CTE_TARGET_POP
+#elif (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__)
 #define CTE_X86
 #define CTE_PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
