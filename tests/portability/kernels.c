@@ -196,11 +196,12 @@ static void postsm4(void)
     float *sci = image_of(n, 2400.0F, 5.0F);
     uint64_t sum = start;
 
-    for (int amp = 0; amp < 4; amp++) {
-        double level[2];
+    for (int first = 0; first < 4; first += 2) {
+        const int amp[2] = {first, first + 1};
+        double level[4];
 
-        require("biasshift", cal_biasshift_correct(sci, N_ROW, N_COL, N_COL / 2, amp, level));
-        sum = sum_doubles(sum, level, 2);
+        require("biasshift", cal_biasshift_correct(sci, N_ROW, N_COL, N_COL / 2, amp, 2, level));
+        sum = sum_doubles(sum, level, 4);
     }
     report("biasshift", sum_floats(sum, sci, n));
 
@@ -243,8 +244,11 @@ static void flags(void)
     }
     sum = start;
     for (int upward = 0; upward < 2; upward++) {
-        require("sink", cal_sink_flag(sci, dq, map, ROWS, COLS, upward, 1024, &n));
-        sum = sum_shorts(sum_count(sum, n), dq, PIXELS);
+        unsigned char trailing[COLS] = {0};
+        float sink[COLS] = {0.0F};
+
+        n = cal_sink_flag(sci, dq, map, ROWS, COLS, upward, 1024, trailing, sink);
+        sum = sum_floats(sum_shorts(sum_count(sum, n), dq, PIXELS), sink, COLS);
     }
     report("sink", sum);
     require("nonlin", cal_nonlin_flag(sci, dq, ROWS, COLS, 20000.0, 3.5F, 2048, &n));
