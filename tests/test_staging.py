@@ -198,8 +198,12 @@ def test_threads_do_not_change_files(detector, what, held, observed, folder, mon
     made = []
     for n_threads in (1, 2, 3):
         place = folder / f"{n_threads}"
-        table = observed.association(place, what, detector, keywords=keywords)
-        run(table, n_threads, keep_temporaries=True)
+        paths = [
+            observed.association(place, what, detector, keywords=keywords),
+            observed.single(place, detector, keywords),
+        ]
+        outcomes = calacs.process_all(paths, FileDoor("calacs", quiet=True, n_threads=n_threads), keep_temporaries=True)
+        assert [outcome.error for outcome in outcomes] == [None, None]
         made.append(contents(place))
     assert made[0] == made[1] == made[2]
     assert made[0]
