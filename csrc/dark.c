@@ -1,12 +1,13 @@
 /* Subtraction of the dark image. */
 #include "internal.h"
 
-enum { CHUNK = 128 }; /* pixels that stay in the first cache from the subtraction to the sum */
+enum { CHUNK = 64 }; /* pixels that stay in the first cache from the subtraction to the sum */
 
 void cal_dark_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n, const float *ref_sci, const float *ref_err,
                        const int16_t *ref_dq, float factor, int16_t bad_bits, cal_dark_mean *mean)
 {
-    double sum = mean->sum, term[CHUNK];
+    double sum = mean->sum;
+    float scaled[CHUNK], term[CHUNK];
 
     for (ptrdiff_t first = 0; first < n; first += CHUNK) {
         const ptrdiff_t m = n - first < CHUNK ? n - first : CHUNK;
@@ -15,12 +16,15 @@ void cal_dark_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n, const f
         int count = 0;
 
         cal_imarith_subtract_scaled(sci + first, err + first, dq + first, m, dark, ref_err + first, flag, factor);
+        for (ptrdiff_t i = 0; i < m; i++) scaled[i] = factor * dark[i];
         /* What is added for bad pixels, 0, changes no bit of a sum that began at 0. */
         for (ptrdiff_t i = 0; i < m; i++) {
-            term[i] = (double)((bad_bits & flag[i]) ? 0.0F : factor * dark[i]);
-            count += (bad_bits & flag[i]) == 0;
+            int32_t bad = (bad_bits & flag[i]) != 0;
+
+            term[i] = bad ? 0.0F : scaled[i];
+            count += 1 - bad;
         }
-        for (ptrdiff_t i = 0; i < m; i++) sum += term[i];
+        for (ptrdiff_t i = 0; i < m; i++) sum += (double)term[i];
         mean->count += count;
     }
     mean->sum = sum;

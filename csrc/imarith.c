@@ -96,29 +96,37 @@ void cal_imarith_multiply(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int1
     for (ptrdiff_t i = 0; i < n; i++) dq[i] = (int16_t)(dq[i] | ref_dq[i]);
 }
 
+/* Both results are computed for every pixel and chosen afterwards, from local arrays: loops without branch. */
+static void divide_chunk(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, ptrdiff_t n, const float *CAL_RESTRICT flat,
+                         const float *CAL_RESTRICT flat_err)
+{
+    float ratio[CHUNK], sigma[CHUNK], same_sci[CHUNK], same_err[CHUNK];
+    int32_t zero[CHUNK];
+
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float divisor = flat[i] == 0.0F ? 1.0F : flat[i];
+        float own = err[i] / divisor, other = flat_err[i] * sci[i] / divisor / divisor;
+
+        ratio[i] = sci[i] / divisor;
+        sigma[i] = sqrtf(own * own + other * other);
+        same_sci[i] = sci[i];
+        same_err[i] = err[i];
+        zero[i] = flat[i] == 0.0F;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sci[i] = zero[i] ? same_sci[i] : ratio[i];
+        err[i] = zero[i] ? same_err[i] : sigma[i];
+    }
+}
+
 void cal_imarith_divide(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
                         const float *ref_sci, const float *ref_err, const int16_t *ref_dq, int16_t zero_flag)
 {
-    float ratio[CHUNK], sigma[CHUNK];
-
     for (ptrdiff_t first = 0; first < n; first += CHUNK) {
-        const ptrdiff_t m = n - first < CHUNK ? n - first : CHUNK;
-        const float *flat = ref_sci + first, *flat_err = ref_err + first;
-        float *s = sci + first, *e = err + first;
+        const ptrdiff_t last = n - first < CHUNK ? n : first + CHUNK;
 
-        /* Both values are computed in any case and put aside, so that compilers see loops without branch. */
-        for (ptrdiff_t i = 0; i < m; i++) {
-            float divisor = flat[i] == 0.0F ? 1.0F : flat[i];
-            float own = e[i] / divisor, other = flat_err[i] * s[i] / divisor / divisor;
-
-            ratio[i] = s[i] / divisor;
-            sigma[i] = sqrtf(own * own + other * other);
-        }
-        for (ptrdiff_t i = 0; i < m; i++) {
-            e[i] = flat[i] == 0.0F ? e[i] : sigma[i];
-            s[i] = flat[i] == 0.0F ? s[i] : ratio[i];
-        }
-        for (ptrdiff_t i = first; i < first + m; i++)
+        divide_chunk(sci + first, err + first, last - first, ref_sci + first, ref_err + first);
+        for (ptrdiff_t i = first; i < last; i++)
             dq[i] = (int16_t)(dq[i] | ref_dq[i] | (ref_sci[i] == 0.0F ? zero_flag : 0));
     }
 }

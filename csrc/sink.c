@@ -1,7 +1,7 @@
 /* Sink pixels and the pixels they spoil. */
 #include "internal.h"
 
-enum { CHUNK = 64 }; /* columns that are skipped together where there is nothing to do */
+enum { CHUNK = 16 }; /* columns that are skipped together where there is nothing to do */
 
 /* Is no pixel in a sink or in the trail of one? */
 static int is_clear(const float *code, const unsigned char *trailing, ptrdiff_t n)

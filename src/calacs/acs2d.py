@@ -127,7 +127,7 @@ def _calibrate_file(target: Path, source: Path, door: FileDoor) -> Path:
         banner("acs2d", ("Input", source), ("Output", target)),
     ):
         fits.refuse_existing(target, clobber=door.clobber)
-        exposure = fits.read_exposure(source)
+        exposure = fits.read_exposure(source, n_threads=door.n_threads)
         job = prepare(exposure, Overrides(), n_threads=door.n_threads)
         finish(job, target.name)
         return fits.write_exposure(exposure, target, clobber=door.clobber)
@@ -168,7 +168,7 @@ def run(
         Something is wrong with the exposure or its reference files; all problems that can be seen beforehand are
         reported together.
     """
-    exposure = fits.as_exposure(source)
+    exposure = fits.as_exposure(source, n_threads=n_threads)
     given = Overrides.of(overrides)
     given.apply(exposure)
     expscorr = given.switches.get("EXPSCORR") == "PERFORM"

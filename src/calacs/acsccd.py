@@ -10,6 +10,7 @@ The first works on files with the names and arguments of ACSTOOLS, the second le
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from calacs.log import banner
 from calacs.names import filename_keyword, with_own_suffix, with_suffix
 from calacs.observation import AMPS, Observation
 from calacs.overrides import Overrides
+from calacs.parallel import run_parallel
 from calacs.refcache import ReferenceCache
 from calacs.refs import Problems, References
 from calacs.step import Chip, Job, State, Step, execute, prepare_steps, read_switch
@@ -99,7 +101,7 @@ def _calibrate_file(path: Path, door: FileDoor) -> Path | None:
         banner("acsccd", ("Input", source), ("Output", target)),
     ):
         fits.refuse_existing(target, clobber=door.clobber)
-        exposure = fits.read_exposure(source)
+        exposure = fits.read_exposure(source, n_threads=door.n_threads)
         if not Observation.of(exposure.primary).is_ccd:
             door.warn(f"{source}: SBC data are not processed by acsccd; run acs2d")
             return None
@@ -143,7 +145,7 @@ def run(
         Something is wrong with the exposure or its reference files; all problems that can be seen beforehand are
         reported together.
     """
-    exposure = fits.as_exposure(source)
+    exposure = fits.as_exposure(source, n_threads=n_threads)
     given = Overrides.of(overrides)
     given.apply(exposure)
     refs = References(exposure.primary, given.references, given.columns, cache)
@@ -240,9 +242,8 @@ def finish(job: Job, filename: str, progress: Callable[[str], None] | None = Non
     write_ccd_keywords(job)
     execute(job, STEPS, progress)
     stamp(job.exposure, filename_keyword(filename))
+    run_parallel([partial(trim, chip) for chip in job.chips if _is_leveled(job, chip)], job.n_threads)
     for chip in job.chips:
-        if _is_leveled(job, chip):
-            trim(chip)
         fits.settle_planes(chip.imset)
     _write_bias_levels(job)
 

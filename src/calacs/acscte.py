@@ -110,7 +110,7 @@ def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) 
             door.warn(f"{source}: SBC data are not processed by {task}; run acs2d")
             return None
         given = Overrides.of({"pctetab": pctetab})
-        exposure = fits.read_exposure(source, every_sci=task != "acscte")
+        exposure = fits.read_exposure(source, every_sci=task != "acscte", n_threads=door.n_threads)
         finish(prepare(exposure, given, n_threads=door.n_threads, task=task), target.name, log.debug)
         return fits.write_exposure(exposure, target, clobber=door.clobber)
 
@@ -167,7 +167,7 @@ def run_in_memory(
     cache: ReferenceCache | None = None,
 ) -> Exposure:
     """The in-memory door of the correction and of the forward model."""
-    exposure = fits.as_exposure(source, every_sci=task != "acscte")
+    exposure = fits.as_exposure(source, every_sci=task != "acscte", n_threads=n_threads)
     given = Overrides.of(overrides)
     given.apply(exposure)
     refs = References(exposure.primary, given.references, given.columns, cache)

@@ -410,7 +410,7 @@ class Run:
         return Bench(self.given, self._references(exposure, planned.common), self.door.n_threads, self.progress)
 
     def _read(self, one: PlannedMember) -> Exposure:
-        exposure = fits.read_exposure(one.path)
+        exposure = fits.read_exposure(one.path, n_threads=self.door.n_threads)
         self.given.apply(exposure)
         return exposure
 

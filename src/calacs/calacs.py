@@ -144,7 +144,7 @@ def run(
     if _is_association(source):
         given = Overrides.of(overrides)
         return Products(association_flow.run(Path(source), given, n_threads=n_threads, progress=progress, cache=cache))
-    exposure = fits.as_exposure(source)
+    exposure = fits.as_exposure(source, n_threads=n_threads)
     bench = _bench(exposure, Overrides.of(overrides), n_threads, progress, cache)
     return Products({name: one for name, one in calibrate(exposure, bench) if not name.endswith("_tmp.fits")})
 
@@ -362,7 +362,7 @@ def _stages(
             yield from association_flow.process(run)
             return
         log.info("LoadAsn:  Processing SINGLE exposure")
-        exposure = fits.read_exposure(path)
+        exposure = fits.read_exposure(path, n_threads=door.n_threads)
         bench = _bench(exposure, given, door.n_threads, progress, cache)
         flow = Flow.of(exposure)
         refuse_existing(exposure, path.parent, flow, temporaries=keep_temporaries, clobber=door.clobber)

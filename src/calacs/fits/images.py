@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from calacs.errors import (
 from calacs.exposure import PLANES, Exposure, ImSet
 from calacs.fits.units import DTYPES, Bytes, damage_at, open_bytes, stored, units_of
 from calacs.header import CARD, Header, Value
+from calacs.parallel import run_parallel
 
 BLOCK_ROWS = 64
 """Rows that are read, converted or written at a time: what stays in a processor's cache."""
@@ -259,7 +261,7 @@ def cards_of(hdu: Any) -> Iterator[str]:
             yield image[i : i + CARD]
 
 
-def read_exposure(path: str | os.PathLike[str], *, every_sci: bool = False) -> Exposure:
+def read_exposure(path: str | os.PathLike[str], *, every_sci: bool = False, n_threads: int = 1) -> Exposure:
     """Read an exposure, every image set of it, into memory.
 
     Parameters
@@ -269,13 +271,15 @@ def read_exposure(path: str | os.PathLike[str], *, every_sci: bool = False) -> E
     every_sci : bool
         Count the image sets by the SCI extensions of the file instead of by NEXTEND, which products with further
         extensions set larger.
+    n_threads : int
+        Threads to use, each for one image set.
 
     Raises
     ------
     FileNotReadable
         The file is missing, truncated, not FITS, or lacks an extension that NEXTEND announces.
     """
-    return _to_exposure(open_image(path), every_sci)
+    return _to_exposure(open_image(path), every_sci, n_threads)
 
 
 def read_headers(path: str | os.PathLike[str]) -> Exposure:
@@ -301,20 +305,20 @@ def read_headers(path: str | os.PathLike[str]) -> Exposure:
     return Exposure(image.primary.copy(), tuple(imsets), image.path)
 
 
-def _to_exposure(image: ImageFile, every_sci: bool = False) -> Exposure:
+def _to_exposure(image: ImageFile, every_sci: bool = False, n_threads: int = 1) -> Exposure:
     n_imset = sum(name == "SCI" for name, _ in image.planes) if every_sci else image.n_imset
-    imsets = tuple(image.imset(extver) for extver in range(1, n_imset + 1))
-    return Exposure(image.primary.copy(), imsets, image.path)
+    imsets = run_parallel([partial(image.imset, extver) for extver in range(1, n_imset + 1)], n_threads)
+    return Exposure(image.primary.copy(), tuple(imsets), image.path)
 
 
-def as_exposure(source: Any, *, every_sci: bool = False) -> Exposure:
+def as_exposure(source: Any, *, every_sci: bool = False, n_threads: int = 1) -> Exposure:
     """Turn an `Exposure`, a path or an `astropy.io.fits.HDUList` into an exposure that the caller owns.
 
     Parameters
     ----------
     source : Exposure, path-like or HDUList
         What a task takes as an exposure.
-    every_sci : bool
+    every_sci, n_threads
         As of `read_exposure`.
 
     Raises
@@ -327,7 +331,7 @@ def as_exposure(source: Any, *, every_sci: bool = False) -> Exposure:
     if isinstance(source, Exposure):
         return source.copy()
     if isinstance(source, (str, os.PathLike)):
-        return read_exposure(source, every_sci=every_sci)
+        return read_exposure(source, every_sci=every_sci, n_threads=n_threads)
     if isinstance(source, list) and hasattr(source, "info"):  # HDUList
         return _to_exposure(from_hdulist(source), every_sci)
     raise TypeError(f"an exposure must be an Exposure, a path or an HDUList, not {type(source).__name__}")

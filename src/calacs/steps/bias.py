@@ -8,17 +8,24 @@ Origin  HSTCAL acsccd/dobias.c.
 
 from __future__ import annotations
 
+from functools import partial
+
 from calacs._core import imarith
+from calacs.exposure import PLANES, ImSet
+from calacs.parallel import run_parallel
 from calacs.refs import Section
 from calacs.step import Job, Result, step
+
+
+def _subtract(imset: ImSet, section: Section) -> None:
+    for rows, (sci, err, dq) in section.blocks(*PLANES):
+        imarith.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq)
 
 
 @step("BIASCORR", refs=("BIASFILE",))
 def bias(job: Job, sections: list[Section]) -> Result:
     """Subtract the bias image from the whole frame, overscan included."""
-    for imset, section in zip(job.exposure.imsets, sections, strict=True):
-        for rows, (sci, err, dq) in section.blocks("SCI", "ERR", "DQ"):
-            imarith.subtract(imset.sci[rows], imset.err[rows], imset.dq[rows], sci, err, dq)
+    run_parallel([partial(_subtract, *pair) for pair in zip(job.exposure.imsets, sections, strict=True)], job.n_threads)
     return Result()
 
 

@@ -9,6 +9,7 @@ Origin  HSTCAL pkg/acs/lib/dodqi.c.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from calacs._core import dqi as core
 from calacs.dq import DQ
 from calacs.errors import ReferenceMissing
 from calacs.exposure import ImSet
+from calacs.parallel import run_parallel
 from calacs.reftables import bad_pixel_runs
 from calacs.step import HISTORY_TEXT, Job, Result, State, step
 
@@ -50,9 +52,10 @@ def dqi(job: Job, runs_by_imset: list[NDArray[np.int32]] | None) -> Result:
     values: dict[str, list[int]] = {}
     if job.observation.is_ccd:
         history.append("  values checked for saturation")
-        values["n_atod_saturated"] = [
-            flag_atod_saturation(chip.imset.sci, chip.imset.dq, chip.ccd.atod_saturation) for chip in job.chips
+        calls = [
+            partial(flag_atod_saturation, chip.imset.sci, chip.imset.dq, chip.ccd.atod_saturation) for chip in job.chips
         ]
+        values["n_atod_saturated"] = run_parallel(calls, job.n_threads)
     if runs_by_imset is not None:
         for imset, runs in zip(job.exposure.imsets, runs_by_imset, strict=True):
             flag_bad_pixels(imset, runs)

@@ -8,9 +8,12 @@ Origin  HSTCAL pkg/acs/lib/toelectrons.c.
 
 from __future__ import annotations
 
+from functools import partial
+
 from calacs._core import imarith
 from calacs.detector import Quadrants, quadrants
 from calacs.exposure import ImSet
+from calacs.parallel import run_parallel
 from calacs.step import Job, Result, State, step
 
 UNIT = "ELECTRONS"
@@ -19,8 +22,7 @@ UNIT = "ELECTRONS"
 @step("electrons", switch=False)
 def electrons(job: Job, gains: list[Quadrants]) -> Result:
     """Multiply by the gain of the amplifier that read each pixel."""
-    for imset, gain in zip(job.exposure.imsets, gains, strict=True):
-        _convert(imset, gain)
+    run_parallel([partial(_convert, *pair) for pair in zip(job.exposure.imsets, gains, strict=True)], job.n_threads)
     return Result({"gain": [gain.values for gain in gains]})
 
 

@@ -8,9 +8,13 @@ Origin  HSTCAL pkg/acs/lib/donoise.c.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from calacs._core import noise as core
 from calacs.detector import Quadrants, quadrants
 from calacs.exposure import ImSet
+from calacs.parallel import run_parallel
 from calacs.step import Job, Result, State, step
 
 HISTORY = "Uncertainty array initialized."
@@ -19,16 +23,17 @@ HISTORY = "Uncertainty array initialized."
 @step("noise", switch=False)
 def noise(job: Job, read_noises: list[Quadrants]) -> Result:
     """Add photon and read noise to the uncertainty of the bias subtraction."""
-    for imset, read_noise in zip(job.exposure.imsets, read_noises, strict=True):
-        _add_noise(job, imset, read_noise)
+    _add_noise(job, list(zip(job.exposure.imsets, read_noises, strict=True)))
     return Result({"read_noise": [read_noise.values for read_noise in read_noises]}, [HISTORY])
 
 
-def _add_noise(job: Job, imset: ImSet, read_noise: Quadrants) -> None:
-    if imset.header["SCI"].get_int("NCOMBINE", 1) > 1:
-        job.warn("NCOMBINE > 1: the uncertainty is computed as for a single exposure")
+def _add_noise(job: Job, pairs: Sequence[tuple[ImSet, Quadrants]]) -> None:
+    for imset, _ in pairs:
+        if imset.header["SCI"].get_int("NCOMBINE", 1) > 1:
+            job.warn("NCOMBINE > 1: the uncertainty is computed as for a single exposure")
     # PARITY: frames of targets called BIAS get the read noise alone, whatever was subtracted from them.
-    core.ccd(imset.sci, imset.err, read_noise, job.observation.targname.startswith("BIAS"))
+    bias = job.observation.targname.startswith("BIAS")
+    run_parallel([partial(core.ccd, imset.sci, imset.err, values, bias) for imset, values in pairs], job.n_threads)
 
 
 @noise.preflight
@@ -57,7 +62,7 @@ def noise_if_blank(job: Job, read_noises: list[Quadrants | None]) -> Result:
         if not _is_blank(imset):
             continue
         if read_noise is not None:
-            _add_noise(job, imset, read_noise)
+            _add_noise(job, [(imset, read_noise)])
         elif (n_negative := core.counts(imset.sci, imset.err)) > 0:
             job.warn(f"{n_negative} pixels of image set {imset.extver} are negative, which counts cannot be")
     values = {"read_noise": [None if read_noise is None else read_noise.values for read_noise in read_noises]}

@@ -9,10 +9,13 @@ Origin  HSTCAL acsccd/dofwsat.c.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from calacs._core import satur as core
 from calacs.detector import Geometry
 from calacs.dq import DQ
+from calacs.exposure import ImSet
+from calacs.parallel import run_parallel
 from calacs.refs import Section
 from calacs.step import Job, Result, State, step
 
@@ -40,15 +43,17 @@ def satur(job: Job, areas: list[SaturationArea] | None) -> Result:
     if areas is None:
         job.warn("no full-well saturation flags: BIASCORR and BLEVCORR are not both performed")
         return Result()
-    n_saturated = []
-    for imset, area in zip(job.exposure.imsets, areas, strict=True):
-        n = 0
-        for rows, (level,) in area.section.blocks("SCI"):
-            tested = max(area.rows[0] - rows.start, 0), min(area.rows[1], rows.stop) - rows.start
-            if tested[0] < tested[1]:
-                n += core.flag(imset.sci[rows], imset.dq[rows], level, tested, area.cols, DQ.SATURATED)
-        n_saturated.append(n)
-    return Result({"n_saturated": n_saturated})
+    calls = [partial(_flag, *pair) for pair in zip(job.exposure.imsets, areas, strict=True)]
+    return Result({"n_saturated": run_parallel(calls, job.n_threads)})
+
+
+def _flag(imset: ImSet, area: SaturationArea) -> int:
+    n = 0
+    for rows, (level,) in area.section.blocks("SCI"):
+        tested = max(area.rows[0] - rows.start, 0), min(area.rows[1], rows.stop) - rows.start
+        if tested[0] < tested[1]:
+            n += core.flag(imset.sci[rows], imset.dq[rows], level, tested, area.cols, DQ.SATURATED)
+    return n
 
 
 @satur.preflight
