@@ -333,6 +333,8 @@ def main(path: Path) -> None:
             marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
             if marks.search(text):
                 content = block(figures)
+                if content.count("\n") == 1:
+                    content = "*Not measured.*"
                 text = marks.sub(lambda found, content=content: f"{found[1]}\n{content}\n\n{found[2]}", text)
         page.write_text(text)
     plt.rcParams.update(STYLE)
