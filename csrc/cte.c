@@ -118,14 +118,15 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
     lanes = (cte_lanes *)(void *)(growth + n_level);
     memset(memory, 0, sizeof(double) * (size_t)(2 * n_level * stride));
 
-    plan->plain = 1;
+    plan->plain = plan->equal = 1;
     for (ptrdiff_t level = 0; level < n_level; ++level) {
         charge[level] = model->charge[level];
         amount[level] = model->capture[level] / (double)model->n_transfer;
         if (!isfinite(charge[level]) || !isfinite(amount[level]))
             return CAL_BAD_VALUE;
-        if (amount[level] < 0.0 || amount[level] > CTE_MOST || amount[level] != amount[0] ||
-            (level > 0 && charge[level] < charge[level - 1]))
+        if (amount[level] != amount[0])
+            plan->equal = 0;
+        if (amount[level] < 0.0 || amount[level] > CTE_MOST || (level > 0 && charge[level] < charge[level - 1]))
             plan->plain = 0;
         growth[level] = 0.0;
         for (ptrdiff_t age = 0; age < n_tail; ++age) {
@@ -269,7 +270,7 @@ static void cte_fill(const cal_cte_plan *plan, cte_column *column, ptrdiff_t blo
         return;
     memset(column->known, 0, (size_t)column->n_known);
     for (ptrdiff_t row = 0; row < n_row; ++row)
-        column->trap[row] = plan->amount[0] * column->density[row];
+        column->trap[row] = (plan->equal ? plan->amount[0] : 1.0) * column->density[row];
     for (ptrdiff_t first = 0; first < n_row; first += block) {
         const ptrdiff_t last = first + block < n_row ? first + block : n_row;
         double most = first > 0 ? column->trap[first - 1] : 0.0;

@@ -103,18 +103,20 @@ static void cte_dense(double *CAL_RESTRICT packet, const double *CAL_RESTRICT tr
         packet[row] += release * trap[row - 1] + held * trap[row - 1] - trap[row];
 }
 
-static void cte_readout_baseline(const cal_cte_plan *plan, cte_column *column)
+/* The readout; `equal` is a constant, as of the plan. */
+static inline void cte_read(const cal_cte_plan *plan, cte_column *column, const int equal)
 {
     const ptrdiff_t n_block = (column->n_row + BLOCK - 1) / BLOCK;
     const ptrdiff_t n_tail = plan->n_tail;
+    double own_traps[1 + BLOCK];
 
     for (ptrdiff_t step = 0; step < plan->n_transfer; ++step) {
         ptrdiff_t live = -1, clean = -1;
 
         for (ptrdiff_t block = 0; block < n_block; ++block) {
             const ptrdiff_t first = block * BLOCK;
-            const double *const trap = column->trap + first;
-            const double most = column->trap_most[block];
+            const double *trap = column->trap + first;
+            double most = column->trap_most[block];
             double *const packet = column->packet + first;
             ptrdiff_t reach = column->reach[block], top, next_live = -1;
             double bound = packet[0], low = packet[0];
@@ -151,6 +153,13 @@ static void cte_readout_baseline(const cal_cte_plan *plan, cte_column *column)
                     mask = cte_reaching(packet, threshold);
                 if (mask == 0 && -1 - last >= n_tail)
                     continue;
+                if (!equal) {
+                    most = plan->amount[level] * column->trap_most[block];
+                    trap = column->trap + first;
+                    for (ptrdiff_t row = 0; row <= BLOCK && mask != 0; ++row)
+                        own_traps[row] = plan->amount[level] * trap[row - 1];
+                    trap = own_traps + 1;
+                }
                 if (mask == UINT64_MAX && last == -1) {
                     cte_dense(packet, trap, release[0], held[0]);
                     last = BLOCK - 1;
@@ -171,6 +180,14 @@ static void cte_readout_baseline(const cal_cte_plan *plan, cte_column *column)
     }
     for (ptrdiff_t row = 0; row < column->n_row; ++row)
         column->packet[row] += 0.0;
+}
+
+static void cte_readout_baseline(const cal_cte_plan *plan, cte_column *column)
+{
+    if (plan->equal)
+        cte_read(plan, column, 1);
+    else
+        cte_read(plan, column, 0);
 }
 
 static void cte_update_baseline(cte_column *column, double noise_squared)

@@ -50,6 +50,7 @@ struct cal_cte_plan {
     int fix_cosmic_rays;
     double oversubtraction;
     int plain;              /* the vector kernels' conditions on the tables hold */
+    int equal;              /* all levels capture the same amount */
     const double *charge;   /* [n_level] */
     const double *amount;   /* [n_level] capture of one sub-step at unit trap density */
     const double *release;  /* [n_level][stride], zero beyond n_tail for a block and more; before each the elements
@@ -77,7 +78,7 @@ typedef struct {
     double *start;     /* charge before the readout */
     double *observed;
     double *density;   /* trap density */
-    double *trap;      /* charge captured at each row, for equal amounts; one zero before row 0 */
+    double *trap;      /* charge captured at each row, in units of the amount unless all are equal; a zero before row 0 */
     double *trap_most; /* [block] largest trap from the row before the block on, -1 if the density falls there */
     double *high, *low; /* [block] range of the charge */
     ptrdiff_t *reach;  /* [block] lowest level that no packet of the block reaches, or near it */

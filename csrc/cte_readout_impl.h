@@ -66,8 +66,8 @@ static inline vec NAME(change)(const double *trap, vec release, vec held)
 }
 
 /* The same for a block in which every row captures; kept, as it is the same in all sub-steps. */
-static inline const double *NAME(dense)(cte_column *column, ptrdiff_t block, ptrdiff_t level, double release,
-                                        double held)
+static inline const double *NAME(dense)(cte_column *column, ptrdiff_t block, ptrdiff_t level, const double *trap,
+                                        double release, double held)
 {
     double *const change = column->dense + (block * CTE_DENSE + level) * BLOCK;
     unsigned char *const known = column->known + block * CTE_DENSE + level;
@@ -76,19 +76,33 @@ static inline const double *NAME(dense)(cte_column *column, ptrdiff_t block, ptr
         const vec r = SPREAD(release), h = SPREAD(held);
 
         for (ptrdiff_t row = 0; row < BLOCK; row += LANES)
-            STORE(change + row, NAME(change)(column->trap + block * BLOCK + row, r, h));
+            STORE(change + row, NAME(change)(trap + row, r, h));
         *known = 1;
     }
     return change;
 }
 
-static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
+/* What each row of a block captures in a level of that amount, and the row before; `trap` is in units of the amount. */
+static inline const double *NAME(captures)(const double *trap, double amount, double *own)
+{
+    const vec factor = SPREAD(amount);
+
+    own[LANES - 1] = amount * trap[-1];
+    own += LANES;
+    for (ptrdiff_t row = 0; row < BLOCK; row += LANES)
+        STORE(own + row, MUL(factor, LOAD(trap + row)));
+    return own;
+}
+
+/* The readout; `equal` is a constant, as of the plan. */
+static inline void NAME(read)(const cal_cte_plan *plan, cte_column *column, const int equal)
 {
     const ptrdiff_t n_block = (column->n_row + BLOCK - 1) / BLOCK;
     const ptrdiff_t n_level = plan->n_level, n_tail = plan->n_tail;
     const double *const charge = plan->charge, *const growth = plan->growth;
     const cte_lanes *const lanes = plan->lanes;
     cte_state *const state = column->state;
+    double own_traps[LANES + BLOCK];
 
     (void)lanes;
     for (ptrdiff_t block = 0; block < n_block; ++block)
@@ -101,8 +115,8 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
         for (ptrdiff_t block = 0; block < n_block; ++block) {
             const ptrdiff_t first = block * BLOCK;
             double *const packet = column->packet + first;
-            double *const here = column->trap + first;
-            const double most = column->trap_most[block];
+            const double *here = column->trap + first;
+            double most = column->trap_most[block];
             double bound = column->high[block], low = column->low[block]; /* no packet is above or below */
             ptrdiff_t reach = column->reach[block], top, next_live = -1;
 
@@ -136,6 +150,11 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                     mask = ALL;
                 else if (threshold <= bound)
                     mask = AT_LEAST(threshold);
+                if (!equal) {
+                    most = plan->amount[level] * column->trap_most[block];
+                    if (mask != 0)
+                        here = NAME(captures)(column->trap + first, plan->amount[level], own_traps);
+                }
                 if (mask == ALL && last == -1) {
                     /* Every row captures, and so did the one before the block; and likewise at the levels below, as long
                      * as bounds show it. */
@@ -145,7 +164,7 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                         const double r0 = plan->release[level * plan->stride], h0 = plan->held[level * plan->stride];
 
                         if (level < CTE_DENSE) {
-                            const double *const change = NAME(dense)(column, block, level, r0, h0);
+                            const double *const change = NAME(dense)(column, block, level, here, r0, h0);
 
 #define DENSE(g) p##g = ADD(p##g, LOAD(change + (g) * LANES));
                             EACH(DENSE)
@@ -159,7 +178,7 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                         bound += growth[level] * most;
                         state[level].row = first + BLOCK - 1;
                         state[level].trapped = here[BLOCK - 1];
-                        if (level == 0 || charge[level - 1] > low || state[level - 1].row != first - 1)
+                        if (level == 0 || !equal || charge[level - 1] > low || state[level - 1].row != first - 1)
                             break;
                         --level;
                     }
@@ -195,7 +214,7 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                         low -= most;
                         others += growth[level] * most;
                         own -= here[row];
-                        if (level == 0 || charge[level - 1] > own || charge[level - 1] <= others ||
+                        if (level == 0 || !equal || charge[level - 1] > own || charge[level - 1] <= others ||
                             first - 1 - state[level - 1].row < n_tail)
                             break;
                         --level;
@@ -204,7 +223,7 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                 } else if (mask != 0) {
                     const vec r = LOAD(release), h = LOAD(held), r0 = SPREAD(release[0]), h0 = SPREAD(held[0]);
                     const double *const change =
-                        level < CTE_DENSE ? NAME(dense)(column, block, level, release[0], held[0]) : NULL;
+                        level < CTE_DENSE ? NAME(dense)(column, block, level, here, release[0], held[0]) : NULL;
                     ptrdiff_t age = -1 - last < n_tail ? -1 - last : n_tail;
 
                     EACH(SOME)
@@ -231,7 +250,7 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
                         case 2: TRAIL(1) /* fall through */
                         case 1: TRAIL(0)
                         }
-                        if (level == 0 || charge[level - 1] <= bound + growth[level] * most ||
+                        if (level == 0 || !equal || charge[level - 1] <= bound + growth[level] * most ||
                             state[level - 1].row != first + last || state[level - 1].trapped != value)
                             break;
                         bound += growth[level] * most;
@@ -262,6 +281,14 @@ static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
     /* An untouched -0 becomes +0, as every addition of the plain statement makes it. */
     for (ptrdiff_t row = 0; row < column->n_row; ++row)
         column->packet[row] += 0.0;
+}
+
+static void NAME(readout)(const cal_cte_plan *plan, cte_column *column)
+{
+    if (plan->equal)
+        NAME(read)(plan, column, 1);
+    else
+        NAME(read)(plan, column, 0);
 }
 
 static void NAME(update)(cte_column *column, double noise_squared)

@@ -204,6 +204,8 @@ CASES = {
     "one level": {"shape": (4, 70), "n_level": 1},
     "one row": {"shape": (4, 1)},
     "unequal captures": {"shape": (4, 130), "capture": None},
+    "unequal captures, falling": {"shape": (4, 200), "capture": None, "falling": 4, "sky": 100.0},
+    "unequal captures, sparse": {"shape": (4, 200), "capture": None, "sky": 0.5, "n_star": 3, "n_tail": 70},
     "negative density": {"shape": (4, 130), "scale": -1.0},
     "dense density": {"shape": (4, 130), "scale": 40.0},
     "all at once": {
@@ -312,6 +314,8 @@ def test_random_problems_match_the_oracle(seed):
         n_iteration=int(random.integers(0, 4)),
         oversubtraction=random.uniform(-12, 0),
     )
+    if seed % 2:
+        model = replace(model, capture=model.capture * random.choice([0.0, 0.5, 1.0, 1.7], model.n_level))
     read, (restored, n_run) = oracle.forward(image, traps, model), oracle.inverse(image, traps, model, 4.0)
     for isa in ISAS:
         got = cte.inverse(image, traps, model, 4.0, isa=isa)
@@ -347,6 +351,8 @@ def test_instruction_sets_agree_on_random_problems(seed):
         n_transfer=int(random.integers(1, 8)),
         n_iteration=int(random.integers(0, 6)),
     )
+    if seed % 3 == 0:
+        model = replace(model, capture=model.capture * random.uniform(0, 2, model.n_level))
     smooth, restored, read = (
         [run(isa) for isa in ISAS]
         for run in (
@@ -372,6 +378,7 @@ def test_a_column_alone_is_a_column_among_others():
 @pytest.mark.parametrize("n_threads", [2, 3, 7])
 def test_results_do_not_depend_on_threads(isa, n_threads, monkeypatch):
     image, traps, model = make_scene(18, 70, 90), make_traps(19, 70, 90, falling=1, scale=5.0), make_model()
+    model = replace(model, capture=np.linspace(0.5, 1.5, 24)) if n_threads == 3 else model
     one, read = cte.inverse(image, traps, model, 4.0, isa=isa), cte.forward(image, traps, model, isa=isa)
     monkeypatch.setattr(cte, "_TASK", 3000)  # tasks of a few columns
     many = cte.inverse(image, traps, model, 4.0, n_threads=n_threads, isa=isa)
@@ -552,7 +559,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs interval timers")
-@pytest.mark.parametrize("capture", ["1.0", "[1.0, *[1.1] * 199]"], ids=["vectors", "plain"])
+@pytest.mark.parametrize("capture", [1.0, -0.001], ids=["vectors", "plain"])
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_ctrl_c_ends_a_long_call_within_a_second(n_threads, capture):
     # In a process of its own: the signal may come at any place, also where pytest would swallow it.
