@@ -1,5 +1,11 @@
 """The tasks acscte and acscteforwardmodel: both doors, cards, errors, threads, interrupts."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 from astropy.io import fits as astropy_fits
@@ -215,6 +221,26 @@ def test_interrupted_file_door_leaves_no_product(write, monkeypatch):
     monkeypatch.setattr("calacs.steps.pcte.cte.inverse", interrupt)
     with pytest.raises(KeyboardInterrupt):
         acscte.acscte(path, quiet=True, single_core=True)
+    assert sorted(item.name for item in path.parent.iterdir()) == ["jx01aaaaq.tra", path.name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals of POSIX")
+@pytest.mark.parametrize("task", ["acscte", "acscteforwardmodel"])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_leaves_no_product(write, task, n_threads):
+    # Sub-steps for many minutes.
+    path = write((100, 120), keywords={"PCTENFOR": 100, "PCTENPAR": 300 if task == "acscte" else 30000})
+    code = (
+        f"from calacs import {task}; {task}.{task}({str(path)!r}, quiet=True, exe_args=['--nthreads', '{n_threads}'])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
+        while not path.with_name("jx01aaaaq.tra").exists() and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(0.7)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=20)[1]
+    assert "KeyboardInterrupt" in error
     assert sorted(item.name for item in path.parent.iterdir()) == ["jx01aaaaq.tra", path.name]
 
 
