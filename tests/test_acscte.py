@@ -1,5 +1,6 @@
 """The tasks acscte and acscteforwardmodel: both doors, cards, errors, threads, interrupts."""
 
+import io
 import os
 import signal
 import subprocess
@@ -196,6 +197,27 @@ def test_progress(make):
         for direction in ("serial", "parallel"):
             for stage in ("smooth", "inverse"):
                 assert any(text.startswith(f"acscte: amp {amp} {direction}: {stage}") for text in texts)
+
+
+def test_progress_of_the_file_door_on_a_terminal(write, monkeypatch, capsys):
+    path = write()
+    shown = io.StringIO()
+    shown.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", shown)
+    acscte.acscte(path)
+    for amp in "ABCD":
+        assert f"jx01aaaaq_blv_tmp.fits  acscte: amp {amp} parallel: inverse 100 %" in shown.getvalue()
+    assert shown.getvalue().endswith("\r\x1b[K"), "the line is wiped"
+    assert "amp A" not in capsys.readouterr().out
+    shown.seek(0)
+    shown.truncate()
+    acscte.acscte(write(name="y_blv_tmp.fits"), quiet=True)
+    assert "amp" not in shown.getvalue()
+
+
+def test_no_progress_in_a_pipe(write, capsys):
+    acscte.acscte(write())
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("n_threads", [1, 2])

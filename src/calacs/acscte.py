@@ -62,7 +62,8 @@ def acscte(
     exec_path : str
         Accepted for compatibility with ACSTOOLS and ignored: no executable is run.
     time_stamps, verbose, quiet : bool
-        Time of each message, more messages, no messages on standard output.
+        Time of each message, more messages, no messages on standard output.  On a terminal one line tells the progress
+        by amplifier and direction, unless one of the last two is set.
     single_core : bool
         Use one thread; otherwise all processors are used.  The products do not depend on it.
     exe_args : list of str
@@ -111,7 +112,9 @@ def _calibrate_file(task: str, path: Path, pctetab: str | None, door: FileDoor) 
             return None
         given = Overrides.of({"pctetab": pctetab})
         exposure = fits.read_exposure(source, every_sci=task != "acscte", n_threads=door.n_threads)
-        finish(prepare(exposure, given, n_threads=door.n_threads, task=task), target.name, log.debug)
+        job = prepare(exposure, given, n_threads=door.n_threads, task=task)
+        with door.progress(source.name) as progress:
+            finish(job, target.name, progress)
         return fits.write_exposure(exposure, target, clobber=door.clobber)
 
 

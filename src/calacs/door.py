@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from calacs.errors import AssociationError, CalacsWarning, FileNotReadable
 from calacs.names import expand, without_gz
 from calacs.options import Options, parse_exe_args
 from calacs.parallel import resolve_threads
+from calacs.progress import ProgressLine
 
 
 def expand_input(source: Any) -> list[Path]:
@@ -165,6 +167,27 @@ class FileDoor:
         """Warn the user."""
         log.log.warning("%s", text)
         warnings.warn(text, CalacsWarning, stacklevel=3)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Callable[[str], None]]:
+        """Show texts on the progress in one line on a terminal, unless told to be quiet; as messages if all are wanted."""
+        with ProgressLine() as line:
+            line.label = label
+
+            def wipe(_: logging.LogRecord) -> bool:
+                line.clear()
+                return True
+
+            def tell(text: str) -> None:
+                log.log.debug("%s", text)
+                if not self.quiet and not self.verbose:
+                    line(text)
+
+            log.log.addFilter(wipe)
+            try:
+                yield tell
+            finally:
+                log.log.removeFilter(wipe)
 
     def map(self, source: Any, calibrate: Callable[[Path, FileDoor], Path | None]) -> list[Path]:
         """Calibrate every input file; return the products."""
