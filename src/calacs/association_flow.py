@@ -18,102 +18,22 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calacs import acs2d, acsrej, acssum, association, fits, spt
-from calacs.association import Association, Member, Position
+from calacs import acsrej, acssum, association, fits, spt
+from calacs.association import Association
+from calacs.association_plan import PlannedMember, PlannedPosition, Planner, context
 from calacs.combining import join_trailers
 from calacs.door import FileDoor
-from calacs.errors import AssociationError, CalacsError, FileNotReadable, HeaderProblem, WriteFailed
 from calacs.exposure import Exposure
-from calacs.flow import Bench, Flow, Plan, Progress, plan_exposure, refuse_existing, shared_references
+from calacs.flow import Bench, Plan, Progress, refuse_existing
 from calacs.log import banner, log, muted
 from calacs.overrides import Overrides
 from calacs.refcache import ReferenceCache
-from calacs.refs import Problems, References
+from calacs.refs import Problems
 from calacs.staging import PREFIX, Staging, Writer
-from calacs.step import State, StepRecord, read_switch
+from calacs.step import StepRecord
 
 HELD_BYTES = 800 * 2**20
 """Calibrated members of one position that take no more than this wait in memory; more of them wait in files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Common:
-    """What the first exposure of a position (CCDs) or of the association (SBC) says for the others.
-
-    Attributes
-    ----------
-    flow : Flow
-        Which tasks the exposures go through.
-    references : dict of str to str
-        Names of reference files.
-    """
-
-    flow: Flow
-    references: dict[str, str]
-
-    @classmethod
-    def of(cls, first: Exposure) -> Common:
-        """Look at the headers of the first exposure."""
-        return cls(Flow.of(first), shared_references(first))
-
-
-@dataclass(slots=True)
-class PlannedMember:
-    """One exposure of a position.
-
-    Attributes
-    ----------
-    member : Member
-        Row of the association table.
-    path : Path
-        Raw file.
-    plan : Plan
-        What is going to be done with it.
-    """
-
-    member: Member
-    path: Path
-    plan: Plan
-
-
-@dataclass(slots=True)
-class PlannedPosition:
-    """One position of an association.
-
-    Attributes
-    ----------
-    position : Position
-        Rows of the association table.
-    members : list of PlannedMember
-        Its exposures.
-    combines : bool
-        Whether there is a combined product.
-    common : Common
-        What the first exposure says for all.
-    """
-
-    position: Position
-    members: list[PlannedMember]
-    combines: bool
-    common: Common
-
-    @property
-    def flow(self) -> Flow:
-        """Which tasks the exposures go through."""
-        return self.common.flow
-
-    @property
-    def mtype(self) -> str:
-        """Role of the product."""
-        return self.position.product.mtype if self.position.product else ""
-
-    def product(self, suffix: str) -> str:
-        """File name of the combined product.
-
-        PARITY: without a row for it in the table its name is the suffix alone.
-        """
-        root = self.position.product.name if self.position.product else ""
-        return f"{root}{suffix}.fits"
 
 
 class Shelf:
@@ -209,6 +129,10 @@ class Run:
     cache: ReferenceCache = field(default_factory=ReferenceCache, repr=False)
     staging: Staging | None = field(default=None, init=False)
     products: dict[str, Exposure | Path] = field(default_factory=dict)
+    _planner: Planner = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._planner = Planner(self.table, self.given, self.cache)
 
     @property
     def folder(self) -> Path:
@@ -219,7 +143,7 @@ class Run:
         """Calibrate and combine exposures, and mark the products in the table."""
         self.staging = staging
         for planned in positions:
-            if self._is_sbc:
+            if self._planner.is_sbc:
                 self._calibrate_sbc(planned)
             else:
                 self._calibrate_ccd(planned)
@@ -227,90 +151,19 @@ class Run:
             self._finish(positions, staging)
         return self.products
 
-    # planning
-
-    def plan(self, problems: Problems) -> list[PlannedPosition]:
-        """Find out what is going to be done, and everything that is wrong; positions without readable exposure are left out."""
-        positions: list[PlannedPosition] = []
-        for position in self.table.positions:
-            planned = self._plan_position(
-                position, positions[0].common if positions and self._is_sbc else None, problems
-            )
-            if planned is not None:
-                positions.append(planned)
-        if positions and not problems.found:
-            with problems:
-                self._check_consistency(positions)
-            with problems:
-                self._check_names(positions)
-        return positions
-
     def prepare(self) -> list[PlannedPosition]:
         """Plan the run; nothing may be wrong."""
         problems = Problems()
         with muted():
-            positions = self.plan(problems)
+            positions = self._planner.plan(problems)
         problems.raise_all(self.table.path.name)
         for planned in positions:
             if self.table.kind and not planned.combines:
-                why = f"{self._kind} exposures of the SBC" if len(planned.members) > 1 else "one exposure only"
+                why = f"{self._planner.kind} exposures of the SBC" if len(planned.members) > 1 else "one exposure only"
                 self.door.warn(
                     f"{self.table.path.name}: position {planned.position.number}: {why}: nothing is combined"
                 )
         return positions
-
-    @property
-    def _kind(self) -> str:
-        return {"CR": "cosmic-ray split", "RPT": "repeated", "": "single"}[self.table.kind]
-
-    @property
-    def _is_sbc(self) -> bool:
-        return self.table.detector == "SBC"
-
-    def _plan_position(self, position: Position, common: Common | None, problems: Problems) -> PlannedPosition | None:
-        kinds = ("RPT",) if self._is_sbc else ("CR", "RPT")
-        combines = len(position.members) > 1 and self.table.kind in kinds
-        members: list[PlannedMember] = []
-        n_problem = len(problems.found)
-        for member in position.members:
-            with problems, _context(f"member {member.name}"):
-                path = self._find(member)
-                exposure = fits.read_headers(path)
-                self.given.apply(exposure)
-                common = common or Common.of(exposure)
-                refs = self._references(exposure, common)
-                plan = plan_exposure(exposure, self.given, refs, common.flow, combined=combines)
-                for problem in plan.problems.found:
-                    problem.add_context(f"member {member.name}")
-                    problems.add(problem)
-                members.append(PlannedMember(member, path, plan))
-        if common is None:
-            return None
-        planned = PlannedPosition(position, members, combines, common)
-        if combines and len(problems.found) == n_problem:
-            with problems, _context(f"product {planned.product('')[:-5] or 'without name'}"):
-                self._plan_combination(planned)
-        return planned
-
-    def _plan_combination(self, planned: PlannedPosition) -> None:
-        """Prepare the combination, and the calibration of its product, of headers alone."""
-        if self._is_sbc:
-            acssum.prepare([one.plan.exposure for one in planned.members])
-            return
-        for i, suffix in enumerate(self._combinations(planned)):
-            inputs = [one.plan.calibrated[i] for one in planned.members]
-            first, flow = planned.members[0].plan.exposure, planned.flow
-            plan = acsrej.prepare(inputs, self._rejection(), refs=self._references(first, planned.common))
-            if flow.image:
-                product = acsrej.predict(plan, self.folder / planned.product(suffix), mtype=planned.mtype)
-                acs2d.prepare(
-                    product,
-                    self.given,
-                    refs=self._references(product, planned.common),
-                    cte_corrected=bool(i),
-                    expscorr=flow.expscorr,
-                    switches=flow.switches,
-                )
 
     def refuse_existing(self, positions: list[PlannedPosition]) -> None:
         """Raise OutputExists if something is in the way of a product."""
@@ -319,79 +172,15 @@ class Run:
             for one in planned.members:
                 temporaries = self.keep_temporaries
                 refuse_existing(one.plan.exposure, self.folder, planned.flow, temporaries=temporaries, clobber=clobber)
-            for name in self._combined_names(planned):
+            for name in planned.combined(temporaries=self.keep_temporaries):
                 fits.refuse_existing(self.folder / name, clobber=clobber)
             if planned.combines:
                 members = [self.folder / f"{one.member.name}_flt.fits" for one in planned.members]
-                spt.foresee(members, self.folder / planned.product(self._combinations(planned)[0]), clobber=clobber)
+                spt.foresee(members, self.folder / planned.product(planned.suffixes[0]), clobber=clobber)
         if self.table.dither_product is not None:
             first = positions[0].members[0]
             members = [self.folder / f"{first.member.name}_flt.fits"]
             spt.foresee(members, self.folder / f"{self.table.dither_product.name}_dth.fits", clobber=clobber)
-
-    def _find(self, member: Member) -> Path:
-        """The raw file of a member: beside the table, or in the current folder."""
-        path = association.find_exposure(self.folder, member, ["_raw"])
-        if path is None:
-            name = f"{member.name}_raw.fits"
-            raise FileNotReadable(
-                f"{name}: no such file in {self.folder.resolve()}; set MEMPRSNT to F if it does not exist"
-            )
-        return path
-
-    def _check_consistency(self, positions: list[PlannedPosition]) -> None:
-        first = positions[0]
-        header = first.members[0].plan.exposure.primary
-        switches = {name: read_switch(header, name) is State.PERFORM for name in ("CRCORR", "RPTCORR")}
-        if all(switches.values()):
-            raise HeaderProblem(f"{first.members[0].path.name}: CRCORR and RPTCORR are both PERFORM; set one to OMIT")
-        if self._is_sbc:
-            return
-        # A switch that is PERFORM counts where there are exposures to combine; otherwise the table alone does.
-        listed = {"CRCORR": self.table.kind == "CR", "RPTCORR": self.table.kind == "RPT"}
-        several = len(first.members) > 1
-        for name, perform in switches.items():
-            if perform and listed[name] is not several:
-                what = "several exposures of one position" if several else f"only {first.members[0].member.name}"
-                raise AssociationError(
-                    f"{self.table.path.name}: {name} is PERFORM in {first.members[0].path.name}, but the table lists {what} "
-                    f"as present, and {self._kind} exposures; correct one of them"
-                )
-
-    def _check_names(self, positions: list[PlannedPosition]) -> None:
-        seen: dict[str, int] = {}
-        for planned in positions:
-            for name in self._combined_names(planned):
-                number = planned.position.number
-                if seen.setdefault(name, number) != number:
-                    raise AssociationError(
-                        f"{self.table.path.name}: {name} would be the product of positions {seen[name]} and {number}; give "
-                        "each a PROD row with a name of its own"
-                    )
-
-    # names and reference files
-
-    def _references(self, exposure: Exposure, common: Common) -> References:
-        given = common.references | self.given.references
-        return References(exposure.primary, given, self.given.columns, self.cache)
-
-    def _rejection(self) -> acsrej.Given:
-        return acsrej.Given.of(self.given.columns)
-
-    def _combinations(self, planned: PlannedPosition) -> tuple[str, ...]:
-        """Suffixes of the combined products."""
-        if self._is_sbc:
-            return ("_sfl",)
-        return ("_crj", "_crc") if planned.flow.cte else ("_crj",)
-
-    def _combined_names(self, planned: PlannedPosition) -> Iterator[str]:
-        if planned.combines:
-            for suffix in self._combinations(planned):
-                yield planned.product(suffix)
-                if self.keep_temporaries and suffix != "_sfl":
-                    yield planned.product(f"{suffix}_tmp")
-
-    # calibrating
 
     def _deliver(self, exposure: Exposure, name: str) -> None:
         """Write a product, or keep it; it must not be changed any more."""
@@ -407,7 +196,7 @@ class Run:
             self.staging.wait()
 
     def _bench(self, exposure: Exposure, planned: PlannedPosition) -> Bench:
-        return Bench(self.given, self._references(exposure, planned.common), self.door.n_threads, self.progress)
+        return Bench(self.given, self._planner.references(exposure, planned.common), self.door.n_threads, self.progress)
 
     def _read(self, one: PlannedMember) -> Exposure:
         exposure = fits.read_exposure(one.path, n_threads=self.door.n_threads)
@@ -417,7 +206,7 @@ class Run:
     @contextlib.contextmanager
     def _shelf(self, planned: PlannedPosition) -> Iterator[Shelf]:
         shapes = [imset.shape for one in planned.members for imset in one.plan.exposure.imsets]
-        n_byte = sum(10 * n_row * n_col for n_row, n_col in shapes) * len(self._combinations(planned))
+        n_byte = sum(10 * n_row * n_col for n_row, n_col in shapes) * len(planned.suffixes)
         with contextlib.ExitStack() as stack:
             folder = None
             if n_byte > HELD_BYTES and self.staging is not None:
@@ -432,17 +221,17 @@ class Run:
         with self._shelf(planned) as shelf:
             names: list[list[str]] = []
             for one in planned.members:
-                with _context(f"member {one.member.name}"), self._trailer(one.member.name):
+                with context(f"member {one.member.name}"), self._trailer(one.member.name):
                     exposure = self._read(one)
                     names.append([])
                     for name, calibrated in self._bench(exposure, planned).level(exposure, planned.flow):
                         names[-1].append(name)
                         shelf.put(name, calibrated)
             if planned.combines:
-                for i, suffix in enumerate(self._combinations(planned)):
+                for i, suffix in enumerate(planned.suffixes):
                     self._combine(planned, shelf, [own[i] for own in names], suffix)
             for one, own in zip(planned.members, names, strict=True):
-                with _context(f"member {one.member.name}"), self._trailer(one.member.name):
+                with context(f"member {one.member.name}"), self._trailer(one.member.name):
                     for name, suffix in zip(own, ("_flt", "_flc"), strict=False):
                         exposure = shelf.take(name)
                         self._keep(exposure, name)
@@ -458,13 +247,13 @@ class Run:
         suffixes = ("_blv_tmp", "_blc_tmp"), ("_crj_tmp", "_crc_tmp")
         trailer = None if self.staging is None else join_trailers(members, self.folder / output, suffixes)
         product_name = planned.product(suffix)
-        with _context(f"product {product_name}"), self.door.trailer(trailer):
+        with context(f"product {product_name}"), self.door.trailer(trailer):
             files = [("Input", Path(name)) for name in names]
             with banner("acsrej", *files, ("Output", Path(output))):
                 log.info("CRCORR   PERFORM")
                 sources = [shelf.source(name) for name in names]
-                refs = self._references(planned.members[0].plan.exposure, planned.common)
-                plan = acsrej.prepare(sources, self._rejection(), refs=refs)
+                refs = self._planner.references(planned.members[0].plan.exposure, planned.common)
+                plan = acsrej.prepare(sources, self._planner.rejection(), refs=refs)
                 product = acsrej.execute(
                     plan, output, mtype=planned.mtype, n_threads=self.door.n_threads, progress=self.progress
                 )
@@ -482,7 +271,7 @@ class Run:
         names = []
         for one in planned.members:
             names.append(f"{one.member.name}_flt.fits")
-            with _context(f"member {one.member.name}"), self._trailer(one.member.name, revise=True):
+            with context(f"member {one.member.name}"), self._trailer(one.member.name, revise=True):
                 if not planned.flow.image and self.staging is not None:
                     target = self.folder / names[-1]
                     create, clobber = self.staging.create, self.door.clobber
@@ -506,7 +295,7 @@ class Run:
             sources = [self.staging.find(path) for path in members]
             trailer = join_trailers(members, self.folder / output, (("_flt",), ("_sfl",)))
         files = [("Input", Path(name)) for name in names]
-        with _context(f"product {output}"), self.door.trailer(trailer):
+        with context(f"product {output}"), self.door.trailer(trailer):
             with banner("acssum", *files, ("Output", Path(output))):
                 plan = acssum.prepare(sources)
                 product = acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads)
@@ -524,7 +313,7 @@ class Run:
 
     def _finish(self, positions: list[PlannedPosition], staging: Staging) -> None:
         """Trailer of the association, support file of the dithered product, and the products' marks in the table."""
-        suffix = "_sfl" if self._is_sbc and self.table.kind == "RPT" else "_crj"
+        suffix = "_sfl" if self._planner.is_sbc and self.table.kind == "RPT" else "_crj"
         parts: list[Path] = []
         trailers: list[Path] = []
         for planned in positions:
@@ -548,21 +337,6 @@ class Run:
                 log.debug("No DTH product name specified. No product created.")
             if dither is not None or any(one.combines for one in positions):
                 association.mark_present(self.table.path, present, create=staging.update)
-
-
-@contextlib.contextmanager
-def _context(text: str) -> Iterator[None]:
-    """Say in errors which exposure or product of the association they are about.
-
-    Errors of writing name the file, which may be an earlier one than that which is being calibrated.
-    """
-    try:
-        yield
-    except WriteFailed:
-        raise
-    except CalacsError as error:
-        error.add_context(text)
-        raise
 
 
 def process(run: Run) -> Iterator[list[Path]]:
@@ -631,8 +405,6 @@ def plan(path: Path, given: Overrides) -> tuple[list[Plan], Problems]:
     CalacsError
         The table cannot be read, or contradicts itself.
     """
-    door = FileDoor("calacs", quiet=True)
-    run = Run(read(path, door), door, given)
     problems = Problems()
-    positions = run.plan(problems)
+    positions = Planner(read(path, FileDoor("calacs", quiet=True)), given).plan(problems)
     return [one.plan for planned in positions for one in planned.members], problems
