@@ -3,6 +3,7 @@
 
 enum { CHUNK = 64 }; /* pixels that stay in the first cache from the subtraction to the sum */
 
+CAL_CLONES
 void cal_dark_subtract(float *sci, float *err, int16_t *dq, ptrdiff_t n, const float *ref_sci, const float *ref_err,
                        const int16_t *ref_dq, float factor, int16_t bad_bits, cal_dark_mean *mean)
 {

@@ -35,6 +35,7 @@ int cal_imarith_gain(float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, c
     return CAL_OK;
 }
 
+CAL_CLONES
 void cal_imarith_subtract(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq, ptrdiff_t n,
                           const float *ref_sci, const float *ref_err, const int16_t *ref_dq)
 {
@@ -71,6 +72,7 @@ void cal_imarith_scale(float *sci, float *err, ptrdiff_t n, float factor)
     for (ptrdiff_t i = 0; i < n; i++) err[i] *= factor;
 }
 
+CAL_CLONES
 void cal_imarith_subtract_scaled(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int16_t *CAL_RESTRICT dq,
                                  ptrdiff_t n, const float *ref_sci, const float *ref_err, const int16_t *ref_dq,
                                  float factor)
@@ -97,6 +99,7 @@ void cal_imarith_multiply(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, int1
 }
 
 /* Both results are computed for every pixel and chosen afterwards, from local arrays: loops without branch. */
+CAL_CLONES
 static void divide_chunk(float *CAL_RESTRICT sci, float *CAL_RESTRICT err, ptrdiff_t n, const float *CAL_RESTRICT flat,
                          const float *CAL_RESTRICT flat_err)
 {

@@ -1,7 +1,7 @@
 /* Uncertainty before calibration. */
 #include "internal.h"
 
-static void fill_noise(const float *sci, float *err, ptrdiff_t n, float read_noise, int bias)
+static inline void fill_noise(const float *sci, float *err, ptrdiff_t n, float read_noise, int bias)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
         float signal = sci[i] < 0.0F ? 0.0F : sci[i];
@@ -9,6 +9,7 @@ static void fill_noise(const float *sci, float *err, ptrdiff_t n, float read_noi
     }
 }
 
+CAL_CLONES
 int cal_noise_ccd(const float *sci, float *err, ptrdiff_t n_row, ptrdiff_t n_col, const cal_quadrants *read_noise,
                   int bias)
 {

@@ -4,7 +4,7 @@
 enum { CHUNK = 32 }; /* columns that are skipped together where there is nothing to do */
 
 /* Is none of CHUNK pixels in a sink or in the trail of one?  Loops of constant length become a few vectors. */
-static int is_clear(const float *code, const unsigned char *trailing)
+static inline int is_clear(const float *code, const unsigned char *trailing)
 {
     unsigned char any_trail = 0;
     int n_code = 0;

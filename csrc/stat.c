@@ -14,7 +14,7 @@ typedef struct {
 } chunk;
 
 /* Fill a chunk with n pixels, and with pixels that do not count.  Loops of constant length become vectors. */
-static void fill(chunk *CAL_RESTRICT c, const float *sci, const float *err, const int16_t *dq, ptrdiff_t n,
+static inline void fill(chunk *CAL_RESTRICT c, const float *sci, const float *err, const int16_t *dq, ptrdiff_t n,
                  int16_t bad_bits, cal_stat_image *stat)
 {
     float s[CHUNK], e[CHUNK], divisor[CHUNK];
@@ -63,7 +63,7 @@ static void extend(cal_stat_range *range, double value)
 }
 
 /* May any pixel lie outside the ranges?  That is rare after the first pixels. */
-static int any_outside(const chunk *c, const cal_stat_image *stat)
+static inline int any_outside(const chunk *c, const cal_stat_image *stat)
 {
     const float sci_min = (float)stat->sci.min, sci_max = (float)stat->sci.max;
     const float err_min = (float)stat->err.min, err_max = (float)stat->err.max;
@@ -80,6 +80,7 @@ static int any_outside(const chunk *c, const cal_stat_image *stat)
     return n > 0;
 }
 
+CAL_CLONES
 void cal_stat_add(const float *sci, const float *err, const int16_t *dq, ptrdiff_t n, int16_t bad_bits,
                   cal_stat_image *stat)
 {
