@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=0,
         metavar="MB",
-        help="pixels of reference images to keep in memory for the next exposures (default: none; a WFC full frame uses some 390)",
+        help="pixels of reference images to keep in memory for the next exposures (default: none; a WFC frame uses 390)",
     )
     run.add_argument("-v", "--verbose", action="store_true", help="show the messages of all steps")
     run.set_defaults(command=_run)
