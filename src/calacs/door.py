@@ -60,7 +60,7 @@ def _expand(source: Any) -> Iterator[Path]:
 
 def _lines(name: str) -> list[str]:
     try:
-        text = Path(expand(name)).read_text()
+        text = Path(expand(name)).read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise FileNotReadable(f"@{name}: the list cannot be read: {error.strerror}") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
