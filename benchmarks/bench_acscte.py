@@ -51,7 +51,7 @@ def make_frame(folder: Path, frame: str, seed: int) -> Path:
     aperture, _, field = frame.partition(":")
     stars, _, sky = field.partition("-")
     exptime = EXPTIME[int(sky)]
-    root = f"j{aperture[-3:].strip('-').lower()}{stars[:1]}{sky}".ljust(8, "0") + "q"
+    root = f"j{aperture[-3:].strip('-').lower():0<3}{stars[0]}{sky:0>3}q"
     path = folder / f"{root}_blv_tmp.fits"
     if not path.exists():
         scene = Scene(sky=int(sky) / exptime, star_density=STARS[stars])

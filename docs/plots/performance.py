@@ -129,16 +129,21 @@ def keys_of(figures: Figures, *starts: str) -> list[str]:
 
 
 def steps(figures: Figures) -> str:
-    """Wall time by step of the full frame."""
-    rows: list[Sequence[str]] = [("task", "step", "s, 1 thread", "s, 2 threads", "share")]
-    measured = figures["steps"].get("flc") or figures["steps"].get("flt") or {"1": []}
-    one, two = measured["1"], measured.get("2", measured["1"])
-    total = sum(row[2] for row in one)
-    for (task, step, seconds), (_, _, with_two) in zip(one, two, strict=True):
-        if seconds >= 0.001:
-            rows.append((task, step, f"{seconds:.3f}", f"{with_two:.3f}", f"{seconds / total:.1%}" if total else ""))
-    rows.append(("", "all", f"{total:.3f}", f"{sum(row[2] for row in two):.3f}", ""))
-    return table(rows)
+    """Wall time by step of the full frame, without and with CTE correction."""
+    tables = []
+    for key, title in (("flt", "raw to flt"), ("flc", "raw to flt and flc")):
+        measured = figures["steps"].get(key)
+        if not measured:
+            continue
+        one, two = measured["1"], measured.get("2", measured["1"])
+        total = sum(row[2] for row in one)
+        rows: list[Sequence[str]] = [(f"WFC full frame, {title}", "step", "s, 1 thread", "s, 2 threads", "share")]
+        for (task, step, seconds), (_, _, with_two) in zip(one, two, strict=True):
+            if seconds >= 0.001:
+                rows.append((task, step, f"{seconds:.3f}", f"{with_two:.3f}", f"{seconds / total:.1%}"))
+        rows.append(("", "all", f"{total:.3f}", f"{sum(row[2] for row in two):.3f}", ""))
+        tables.append(table(rows))
+    return "\n\n".join(tables)
 
 
 def parts(figures: Figures) -> str:
@@ -289,25 +294,22 @@ def bars(figures: Figures) -> Any:
 
 
 def where(figures: Figures) -> Any:
-    """Wall time by step, of a full frame with and without CTE correction."""
+    """Wall time by step, of a full frame with and without CTE correction; what is small is joined."""
     cases = [(key, figures["steps"][key]["1"]) for key in ("flt", "flc") if key in figures["steps"]]
     n = max(len(cases), 1)
     figure, panels = plt.subplots(n, 1, figsize=(8.4, 1.5 * n), squeeze=False)
     for axes, (key, rows) in zip(panels[:, 0], cases, strict=False):
-        total, left, rest = sum(row[2] for row in rows), 0.0, 0.0
+        total, left = sum(row[2] for row in rows), 0.0
         joined: dict[str, float] = {}
         for task, step, seconds in rows:
             name = f"{task} {step}".strip()
             joined[name] = joined.get(name, 0.0) + seconds
-        for i, (name, seconds) in enumerate([*joined.items(), ("others", 0.0)]):
-            if name != "others" and seconds < 0.035 * total:
-                rest += seconds
-                continue
-            width = rest if name == "others" else seconds
-            color = "#c9ced6" if name == "others" else COLORS[i % len(COLORS)]
-            axes.barh(0, width, 0.5, left, color=color)
-            axes.text(left + width / 2, 0.32, name.replace(" ", "\n", 1), ha="center", va="bottom", fontsize=6.5)
-            left += width
+        large = {name: seconds for name, seconds in joined.items() if seconds >= 0.035 * total}
+        large["others"] = total - sum(large.values())
+        for color, (name, seconds) in zip([*COLORS[: len(large) - 1], "#c9ced6"], large.items(), strict=True):
+            axes.barh(0, seconds, 0.5, left, color=color)
+            axes.text(left + seconds / 2, 0.32, name.replace(" ", "\n", 1), ha="center", va="bottom", fontsize=6.5)
+            left += seconds
         title = {"flt": "raw to flt", "flc": "raw to flt and flc"}[key]
         axes.set(yticks=[], ylim=(-0.35, 1.0), xlabel="wall seconds, one thread", title=f"WFC full frame, {title}")
         axes.grid(False, axis="y")
