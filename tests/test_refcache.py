@@ -185,3 +185,22 @@ def test_a_compressed_file_is_unpacked_once_into_a_temporary_file(hrc, monkeypat
         assert n_unpacked, "it is unpacked by the first run"
         if len(n_unpacked) > 3:
             pytest.fail("unpacked again")
+
+
+@pytest.mark.filterwarnings("ignore::calacs.errors.CalacsWarning")
+def test_the_exposures_of_an_association_share_their_files(observed, tmp_path, monkeypatch):
+    table = observed.association(tmp_path, "CR-SPLIT", "HRC")
+    expected = calacs.run(table)
+    n_opened = []
+    opener = images.open_bytes
+    monkeypatch.setattr(images, "open_bytes", lambda path: n_opened.append(path.name) or opener(path))
+    cache = ReferenceCache(2**30)
+    for _ in range(2):
+        made = calacs.run(table, cache=cache, n_threads=2)
+        for name, product in expected.items():
+            for imset, want in zip(made[name], product, strict=True):
+                assert all(
+                    imset.plane(plane).tobytes() == want.plane(plane).tobytes() for plane in ("SCI", "ERR", "DQ")
+                )
+    references = [name for name in n_opened if "_raw" not in name]
+    assert len(references) == len(set(references)) > 2
