@@ -61,7 +61,15 @@ def make_traps(seed, n_col, n_row, *, falling=0, scale=1.0):
 @isas
 @pytest.mark.parametrize(
     ("shape", "sky", "noise"),
-    [((7, 60), 20.0, 4.0), ((5, 131), 0.5, 4.3), ((9, 33), 200.0, 5.0), ((4, 300), 0.0, 3.9), ((3, 3), 5.0, 4.0)],
+    [
+        ((7, 60), 20.0, 4.0),
+        ((5, 131), 0.5, 4.3),
+        ((9, 33), 200.0, 5.0),
+        ((4, 300), 0.0, 3.9),
+        ((3, 3), 5.0, 4.0),
+        ((4, 2048), 1.0, 4.2),
+        ((1100, 16), 20.0, 4.2),
+    ],
 )
 def test_smoothing_matches_the_oracle(isa, shape, sky, noise):
     image = make_scene(1, *shape, sky=sky, noise=noise)

@@ -173,6 +173,14 @@ def shorten(unit, n):
     return apply
 
 
+def wide_column_number(hdus):
+    columns = [column for column in hdus[2].columns if column.name != "IZ"]
+    index = np.arange(8192)
+    index[6] = 2**40
+    columns.append(astropy_fits.Column("IZ", "K", array=index))
+    hdus[2] = astropy_fits.BinTableHDU.from_columns(columns, hdus[2].header)
+
+
 def crop(unit, rows, cols):
     def apply(hdus):
         hdus[unit].data = hdus[unit].data[:rows, :cols].copy()
@@ -201,6 +209,7 @@ WRONG = [
     (change(slice(None), "QLEV_Q", 999999), TableError, "no QLEV_Q below 999999"),
     (change(9, "DPDE_W", np.nan), TableError, r"\[QPROF,1\]: column DPDE_W row 10 is nan"),
     (change(8191, "SENS_2048", np.inf, unit=18), TableError, r"\[SCLBYCOL,5\]: column SENS_2048 row 8192 is inf"),
+    (wide_column_number, TableError, r"\[SCLBYCOL,1\]: column IZ row 7 is 1.09951e\+12; column numbers are 0 to 8192"),
     (pixel(3, np.nan), TableError, r"\[RPROF,1\]: level 5, tail pixel 4 is nan"),
     (pixel(20, np.inf), TableError, r"\[CPROF,5\]: level 5, tail pixel 4 is inf"),
     (drop_column(1, "W"), ColumnNotFound, "lacks the columns W"),

@@ -292,6 +292,10 @@ def _columns(where: str, table: fits.Table) -> tuple[NDArray[np.int32], NDArray[
     """IZ and the sensitivities."""
     _need(where, table, COLUMNS, N_COLUMN)
     index = _numbers(where, table, "IZ", N_COLUMN)
+    wrong = np.flatnonzero(np.abs(index) >= 2.0**31)
+    if wrong.size:
+        row = int(wrong[0])
+        raise TableError(f"{where}: column IZ row {row + 1} is {index[row]:g}; column numbers are 0 to {N_COLUMN}")
     nodes = np.stack([_numbers(where, table, column, N_COLUMN) for column in NODES], axis=1)
     return index.astype(np.int32), np.ascontiguousarray(nodes)
 
