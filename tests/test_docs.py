@@ -12,7 +12,7 @@ from calacs import cli, sim
 from helpers import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*ROOT.glob("README.md"), *sorted(DOCS.glob("*.md"))]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 RAW = "j8bt05njq_raw.fits"
 """The exposure that the pages speak of."""
