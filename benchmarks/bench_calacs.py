@@ -66,6 +66,7 @@ INPUTS = {
         "WFC full frame of 1200 s, crowded", scene=CROWDED, how={"exptime": 1200.0, "keywords": NO_CTE}
     ),
     "hrc": Input("HRC", "HRC", how={"exptime": 200.0}),
+    "hrc-crsplit": Input("HRC association of two", "HRC", how={"exptime": 200.0, "n_exposure": 2}),
     "sbc": Input("SBC", "SBC", how={"exptime": 600.0}),
 }
 

@@ -31,7 +31,7 @@ RUNS: dict[str, str] = {
     "acs2d": "acs2d --threads 1,2 -n 5",
     "acscte": "acscte --frames full:sparse-20 --threads 1,2 -n 1",
     "acscte-rows": "acscte --frames WFC1A-512:sparse-20,WFC1A-1K:sparse-20,WFC1A-2K:sparse-20 --threads 1,2 -n 1",
-    "calacs-sizes": "calacs --cases flt-512,flt-1k,flt-2k,flt-10s,flt-crowded,hrc,sbc -n 3",
+    "calacs-sizes": "calacs --cases flt-512,flt-1k,flt-2k,flt-10s,flt-crowded,hrc,hrc-crsplit,sbc -n 3",
     "calacs-sizes-cte": "calacs --cases flc-512,flc-1k,flc-2k -n 1",
     "acsrej": "acsrej -n 2",
     "startup": "startup -n 3",

@@ -306,7 +306,7 @@ def where(figures: Figures) -> Any:
             joined[name] = joined.get(name, 0.0) + seconds
         large = {name: seconds for name, seconds in joined.items() if seconds >= 0.035 * total}
         large["others"] = total - sum(large.values())
-        for color, (name, seconds) in zip([*COLORS[: len(large) - 1], "#c9ced6"], large.items(), strict=True):
+        for color, (name, seconds) in zip([*(2 * COLORS)[: len(large) - 1], "#c9ced6"], large.items(), strict=True):
             axes.barh(0, seconds, 0.5, left, color=color)
             axes.text(left + seconds / 2, 0.32, name.replace(" ", "\n", 1), ha="center", va="bottom", fontsize=6.5)
             left += seconds
