@@ -476,8 +476,11 @@ def test_a_simulation_in_place_is_the_readout():
 # physics
 
 
-def test_charge_is_never_created():
-    image, traps, model = make_scene(22, 20, 400, noise=0.0), make_traps(23, 20, 400), make_model()
+@pytest.mark.parametrize("falling", [0, 3])
+@pytest.mark.parametrize(("n_tail", "sky", "scale"), [(20, 20.0, 1.0), (5, 0.5, 10.0), (100, 200.0, 3.0)])
+def test_charge_is_never_created(falling, n_tail, sky, scale):
+    image, model = make_scene(22, 20, 400, noise=0.0, sky=sky), make_model(n_tail=n_tail)
+    traps = make_traps(23, 20, 400, falling=falling, scale=scale)
     image = np.maximum(image, 0)
     read = cte.forward(image, traps, model).astype(float)
     assert (read.sum(axis=1) <= image.astype(float).sum(axis=1) + 1e-3).all()
