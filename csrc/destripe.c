@@ -78,6 +78,15 @@ static void measure_columns(const amp_data *a, unsigned char *unsaturated, doubl
     }
 }
 
+/* Mean in order; 0 of nothing. */
+static double plain_mean(const double *value, ptrdiff_t n)
+{
+    double sum = 0.0;
+
+    for (ptrdiff_t i = 0; i < n; i++) sum += value[i];
+    return n != 0 ? sum / (double)n : 0.0;
+}
+
 static double bias_sum(const amp_data *a, ptrdiff_t n_row)
 {
     double sum = 0.0;
@@ -121,47 +130,30 @@ static void find_good_rows(const amp_data *a, double *row_mean, unsigned char *g
     }
 }
 
-/* Clipped mean of the bias columns of the good rows; `kept` has room for n_row * N_BIAS flags.
- * PARITY: clipping is by mean absolute deviation, sums run along columns, and the passes end as officially. */
-static double measure_level(const amp_data *a, const unsigned char *good, unsigned char *kept)
+/* Clipped mean of the bias columns of the good rows; `value` has room for n_row * N_BIAS numbers.
+ * PARITY: clipping is by mean absolute deviation, sums run along columns, and there are eleven passes at most. */
+static double measure_level(const amp_data *a, const unsigned char *good, double *value)
 {
-    ptrdiff_t n_before, n_kept = 0, n;
-    double mean, deviation;
+    ptrdiff_t n = 0, n_before = -1;
+    double mean = 0.0;
 
-    for (ptrdiff_t row = 0; row < a->n_row; row++) {
-        for (ptrdiff_t col = 0; col < N_BIAS; col++) kept[row * N_BIAS + col] = good[row];
-        if (good[row]) n_kept += N_BIAS;
-    }
-    for (int pass = 1;; pass++) {
-        n_before = n_kept;
-        n = 0;
-        mean = 0.0;
-        for (ptrdiff_t col = 0; col < N_BIAS; col++) {
-            for (ptrdiff_t row = 0; row < a->n_row; row++) {
-                if (!kept[row * N_BIAS + col]) continue;
-                mean += a->bias[row * N_BIAS + col];
-                n++;
-            }
-        }
-        mean = n != 0 ? mean / (double)n : 0.0;
-        deviation = 0.0;
-        for (ptrdiff_t col = 0; col < N_BIAS; col++)
-            for (ptrdiff_t row = 0; row < a->n_row; row++)
-                if (kept[row * N_BIAS + col]) deviation += fabs(a->bias[row * N_BIAS + col] - mean);
-        deviation = n != 0 ? deviation / (double)n : 0.0;
-
-        n_kept = 0;
-        for (ptrdiff_t i = 0; i < a->n_row * N_BIAS; i++) {
-            if (kept[i] && fabs(a->bias[i] - mean) > 6.0 * deviation) kept[i] = 0;
-            if (kept[i]) n_kept++;
-        }
-        if (!(pass <= 5 || (pass <= 10 && n_kept < n_before))) break;
-    }
-    mean = 0.0;
     for (ptrdiff_t col = 0; col < N_BIAS; col++)
         for (ptrdiff_t row = 0; row < a->n_row; row++)
-            if (kept[row * N_BIAS + col]) mean += a->bias[row * N_BIAS + col];
-    return n_kept != 0 ? mean / (double)n_kept : 0.0;
+            if (good[row]) value[n++] = a->bias[row * N_BIAS + col];
+    /* A pass that rejects nothing is the last one: the next would only find the same. */
+    for (int pass = 0; pass < 11 && n != n_before; pass++) {
+        ptrdiff_t n_kept = 0;
+        double deviation = 0.0;
+
+        n_before = n;
+        mean = plain_mean(value, n);
+        for (ptrdiff_t i = 0; i < n; i++) deviation += fabs(value[i] - mean);
+        deviation = n != 0 ? deviation / (double)n : 0.0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            if (!(fabs(value[i] - mean) > 6.0 * deviation)) value[n_kept++] = value[i];
+        n = n_kept;
+    }
+    return plain_mean(value, n);
 }
 
 /* Mean of each row's bias columns; rows that scatter too much are not good. */
@@ -183,15 +175,15 @@ int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int
 {
     amp_data a = {sci, n_row, n_col, amp, NULL};
     double *value = NULL;
-    unsigned char *kept = NULL;
+    unsigned char *unsaturated = NULL;
     int status = CAL_OK;
 
     if (amp < 0 || amp > 3) return CAL_BAD_VALUE;
     if (n_row <= VIRTUAL_ROWS || n_col / 2 < N_BIAS + NEAR_COLS) return CAL_BAD_SIZE;
     a.bias = malloc((size_t)(n_row * N_BIAS) * sizeof *a.bias);
-    value = malloc((size_t)n_row * sizeof *value);
-    kept = malloc((size_t)(n_row * N_BIAS));
-    if (a.bias == NULL || value == NULL || kept == NULL) {
+    value = malloc((size_t)(n_row * N_BIAS) * sizeof *value);
+    unsaturated = malloc((size_t)n_row);
+    if (a.bias == NULL || value == NULL || unsaturated == NULL) {
         status = CAL_NO_MEMORY;
         goto done;
     }
@@ -200,16 +192,16 @@ int cal_destripe_measure(const float *sci, ptrdiff_t n_row, ptrdiff_t n_col, int
         for (ptrdiff_t col = 0; col < N_BIAS; col++)
             a.bias[row * N_BIAS + col] = (double)sci[view.first + col * view.step];
     }
-    measure_columns(&a, kept, row_mean, value, column_mean);
+    measure_columns(&a, unsaturated, row_mean, value, column_mean);
     for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) a.bias[i] -= column_mean[i % N_BIAS];
     find_good_rows(&a, value, good);
-    *level = measure_level(&a, good, kept);
+    *level = measure_level(&a, good, value);
     for (ptrdiff_t i = 0; i < n_row * N_BIAS; i++) a.bias[i] -= *level;
     measure_rows(&a, row_mean, good);
 done:
     free(a.bias);
     free(value);
-    free(kept);
+    free(unsaturated);
     return status;
 }
 
