@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,17 +40,26 @@ VIRTUAL_LINES = 20
 """Number of virtual overscan lines of WFC formats that have them (``pkg/acs/lib/acsccd/findover.c``)."""
 
 
-def _amp_matches(table: Table, column: str, row: int, amps: str, *, wild: tuple[str, ...] = ("ANY",)) -> bool:
-    text = table.text(column, row)
-    return text == amps or text in wild
+def _amp_matches(table: Table, column: str, row: int, amps: str) -> bool:
+    return table.text(column, row) in ("ANY", amps)
 
 
 def _gain_matches(table: Table, row: int, gain: float) -> bool:
+    return _gain_fits(table["CCDGAIN"][row], gain, is_integer=table.is_integer("CCDGAIN"))
+
+
+def _gain_fits(value: Any, gain: float, *, is_integer: bool) -> bool:
     """Integer columns are compared with the truncated gain, all others in single precision."""
-    value = table["CCDGAIN"][row]
-    if table.is_integer("CCDGAIN"):
+    if is_integer:
         return int(value) in WILDCARDS or int(value) == math.trunc(gain)
     return float(np.float32(value)) in (*WILDCARDS, gain)
+
+
+def _each(column: NDArray[Any], matches: Callable[[Any], bool]) -> NDArray[np.bool_]:
+    """Whether each value of a long column matches; there are few different ones."""
+    values = column.tolist()
+    known = {value: matches(value) for value in set(values)}
+    return np.array([known[value] for value in values], bool)
 
 
 def _int_matches(table: Table, column: str, row: int, wanted: int) -> bool:
@@ -237,10 +249,11 @@ def bad_pixel_runs(table: Table, observation: Observation, chip: int) -> NDArray
             "least 1 and AXIS 1 or 2"
         )
     chosen = np.isin(table["CCDCHIP"], [*WILDCARDS, chip])
-    for row in map(int, np.flatnonzero(chosen)):
-        chosen[row] = (
-            "CCDAMP" not in table or _amp_matches(table, "CCDAMP", row, observation.ccdamp, wild=("ANY", "N/A"))
-        ) and ("CCDGAIN" not in table or _gain_matches(table, row, observation.ccdgain))
+    if "CCDAMP" in table:
+        chosen &= _each(table["CCDAMP"], lambda text: text.rstrip(" \0") in ("ANY", "N/A", observation.ccdamp))
+    if "CCDGAIN" in table:
+        matches = partial(_gain_fits, gain=observation.ccdgain, is_integer=table.is_integer("CCDGAIN"))
+        chosen &= _each(table["CCDGAIN"], matches)
     columns = [table[name][chosen].astype(np.int32) for name in ("PIX1", "PIX2", "LENGTH", "AXIS", "VALUE")]
     return np.ascontiguousarray(np.stack(columns, axis=1)) if chosen.any() else np.zeros((0, 5), np.int32)
 
