@@ -2,10 +2,13 @@
 
 import errno
 import gc
+import os
 import shutil
+import signal
 import threading
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -122,6 +125,53 @@ def test_a_name_that_cannot_be_given_puts_all_back(number, n_threads, exposure, 
     with pytest.raises(WriteFailed, match=f"{names[number]}.*refused; nothing was changed"):
         stage(exposure, folder, names, n_threads, then=lambda: refuse(monkeypatch, folder / names[number]))
     assert {path.name: path.read_text() for path in folder.iterdir()} == {name: name for name in names[1:]}
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals are sent to threads")
+@pytest.mark.parametrize("clobber", [False, True])
+def test_ctrl_c_while_products_get_their_names(clobber, exposure, folder, monkeypatch):
+    """All of them have theirs, and what the writer works on is not removed under its hands."""
+    names = ["a_flt.fits", "b_flt.fits"]
+    for name in names if clobber else []:
+        (folder / name).write_text(name)
+    real = staging.os.replace
+
+    def replace(source, target):
+        if target == folder / names[1]:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.3)
+        real(source, target)
+
+    monkeypatch.setattr(staging.os, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        stage(exposure, folder, names, 2, clobber=clobber)
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert digest(folder / names[0]) == digest(folder / names[1])
+
+
+@THREADS
+def test_the_current_folder_may_change(n_threads, exposure, folder, monkeypatch):
+    for name in ("here", "elsewhere"):
+        (folder / name).mkdir()
+    monkeypatch.chdir(folder / "here")
+    with Writer(n_threads) as writer, Staging(Path(), writer) as staged:
+        staged.write(exposure, Path("a_flt.fits"))
+        staged.wait()
+        monkeypatch.chdir(folder / "elsewhere")
+    assert [str(path.relative_to(folder)) for path in folder.glob("*/*")] == [os.path.join("here", "a_flt.fits")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_a_link_to_nowhere_is_not_replaced(exposure, folder):
+    target = folder / "a_flt.fits"
+    target.symlink_to("archive/a_flt.fits")
+    with pytest.raises(OutputExists, match=target.name):
+        stage(exposure, folder, [target.name], clobber=False)
+    with pytest.raises(OutputExists, match=target.name):
+        exposure.write(target)
+    assert target.is_symlink()
+    stage(exposure, folder, [target.name])
+    assert not target.is_symlink()
 
 
 def test_what_cannot_be_put_back_is_kept(exposure, folder, monkeypatch):

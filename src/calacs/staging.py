@@ -100,8 +100,10 @@ class Staging:
         self._targets: dict[Path, bool] = {}
         self._jobs: list[Future[None]] = []
         self._finished = False
+        # The current folder may be another one when the products get their names.
+        self._folder = Path(os.path.abspath(folder))
         try:
-            self._hidden = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+            self._hidden = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._folder))
         except OSError as error:
             raise WriteFailed(
                 f"{folder}: no products can be written there: {error.strerror}; check the folder and its permissions"
@@ -136,7 +138,7 @@ class Staging:
         """Open a new file that will be called `path`."""
         with fits.new_file(self._hidden / path.name, path) as file:
             yield file
-        self._targets[path] = self._clobber
+        self._targets[self._folder / path.name] = self._clobber
 
     @contextlib.contextmanager
     def update(self, path: Path) -> Iterator[IO[bytes]]:
@@ -144,11 +146,11 @@ class Staging:
         self.wait()
         with self.create(path) as file:
             yield file
-        self._targets[path] = True
+        self._targets[self._folder / path.name] = True
 
     def find(self, path: Path) -> Path:
         """Where a file is that may be a product of this run."""
-        return self._hidden / path.name if path in self._targets else path
+        return self._hidden / path.name if self._folder / path.name in self._targets else path
 
     def wait(self) -> None:
         """Wait until everything is written.
@@ -213,14 +215,14 @@ class Staging:
     ) -> None:
         """Finish, or, after a failure, forget what was written."""
         try:
-            if kind is not None:
-                for job in self._jobs:
-                    job.cancel()
-            elif not self._finished:
-                self.finish()
-            wait(self._jobs)
             if kind is None:
-                self._raise_failures()
+                if not self._finished:
+                    self.finish()
+                self.wait()
         finally:
+            # Ctrl-C may end the waiting above: nothing is removed that the writer is working on.
+            for job in self._jobs:
+                job.cancel()
+            wait(self._jobs)
             if not self._holds_earlier:
                 shutil.rmtree(self._hidden, ignore_errors=True)

@@ -151,8 +151,8 @@ def may_clobber() -> bool:
 
 
 def refuse_existing(path: Path, *, clobber: bool) -> None:
-    """Raise OutputExists unless the file is absent or may be replaced, and WriteFailed where it is a folder."""
-    if path.exists() and not clobber and not may_clobber():
+    """Raise OutputExists unless the name is free or may be replaced, and WriteFailed where it is that of a folder."""
+    if os.path.lexists(path) and not clobber and not may_clobber():
         raise OutputExists(
             f"{path} exists already; remove it, or allow to replace it: clobber=True, --clobber, or imclobber=yes in the "
             "environment"
