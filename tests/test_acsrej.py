@@ -390,6 +390,22 @@ def test_a_constant_plane_is_expanded(folder, time):
     assert (flags & DQ.COSMIC_RAY).any() == (time > 0)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+@pytest.mark.parametrize("bad", [0.1, 0.0])
+def test_flags_in_files_that_links_lead_to(folder, bad):
+    """Whether planes are changed in place, or the file as a whole: links and permissions stay."""
+    names = [write(seed, bad=bad) for seed in (0, 1)]
+    os.mkdir("archive")
+    os.rename(names[1], f"archive/{names[1]}")
+    os.symlink(f"archive/{names[1]}", names[1])
+    os.chmod(names[1], 0o660)
+    acsrej.acsrej(names, "x_crj.fits", crmask=True)
+    assert os.path.islink(names[1])
+    assert (fits.read_exposure(f"archive/{names[1]}").imsets[0].dq & DQ.COSMIC_RAY).any()
+    assert stat.S_IMODE(os.stat(names[1]).st_mode) == 0o660
+    assert os.listdir("archive") == [names[1]]
+
+
 def test_the_table_decides_on_flags_unless_told(pair):
     before = [digest(name) for name in pair]
     acsrej.acsrej(pair, "x_crj.fits")  # this row says no
@@ -440,6 +456,13 @@ def test_support_files_are_merged(pair, folder):
     with pytest.raises(OutputExists, match="x_spt"):
         acsrej.acsrej(pair, "x_crj.fits")
     assert not os.path.exists("x_crj.fits")
+
+
+def test_a_damaged_support_file_is_noticed_before_any_work(pair, folder):
+    for seed in (0, 1):
+        small.write_support(folder / f"jsmall{seed:02d}q_spt.fits", [1, 2, 3])
+    os.truncate("jsmall01q_spt.fits", 1000)
+    refuse(folder, FileNotReadable, "jsmall01q_spt.fits", pair, crmask=True)
 
 
 # ---- bad input: an error, and nothing changed

@@ -239,6 +239,27 @@ def test_only_the_cells_and_the_keyword_change(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
+@pytest.mark.parametrize("mode", [0o640, 0o444])
+def test_permissions_stay(tmp_path, mode):
+    path = write_table(tmp_path)
+    path.chmod(mode)
+    association.mark_present(path, [Member("a", "prod-crj", False, 0)])
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_a_table_elsewhere_is_not_touched(tmp_path):
+    (tmp_path / "archive").mkdir()
+    path = write_table(tmp_path / "archive", MEMPRSNT=("L", [False, True, True]))
+    before = digest(path)
+    link = tmp_path / "x_asn.fits"
+    link.symlink_to(path)
+    association.mark_present(link, [Member("a", "prod-crj", False, 0)])
+    assert digest(path) == before
+    assert astropy_fits.getval(link, "ASN_PROD") is True
+
+
 def test_the_keyword_is_added_and_marks_are_idempotent(tmp_path):
     path = write_table(tmp_path)
     association.mark_present(path, [])

@@ -39,11 +39,17 @@ def foresee(
     ------
     OutputExists
         That file exists already.
+    FileNotReadable
+        A support file is damaged.
     """
-    if not inputs or not support_name(inputs[0]).is_file():
+    sources = [support_name(path) for path in inputs]
+    if not sources or not sources[0].is_file():
         return None
     target = support_name(output)
     fits.refuse_existing(target, clobber=clobber)
+    for source in sources:
+        if source.is_file():
+            fits.open_image(source)
     return target
 
 

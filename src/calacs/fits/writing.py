@@ -12,6 +12,7 @@ import gzip
 import io
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -119,7 +120,8 @@ def update_dq(path: Path, planes: Mapping[int, NDArray[np.int16]]) -> None:
             return
     except OSError as error:
         raise WriteFailed(f"{path}: cannot be changed: {error.strerror}; its flags may be incomplete") from error
-    with replacing(path) as file:
+    # Through a link, it is the file itself that changes, as it is above.
+    with replacing(Path(os.path.realpath(path))) as file:
         for unit in units:
             if unit.key in wanted:
                 pixels = wanted[unit.key]
@@ -128,6 +130,7 @@ def update_dq(path: Path, planes: Mapping[int, NDArray[np.int16]]) -> None:
             else:
                 file.write(source.read(unit.position, unit.end - unit.position))
         source.close()
+        shutil.copymode(path, file.name)
 
 
 def _expanded(cards: Iterable[str], shape: tuple[int, ...]) -> Header:
@@ -336,6 +339,8 @@ def _header_bytes(structure: Iterable[str], header: Header) -> bytes:
 def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str, create: Create = replacing) -> None:
     """Set cells of a table's logical column, and a primary keyword, to true; the file is replaced as a whole.
 
+    Its permissions stay.  A link is replaced by a file, and what it led to stays as it was.
+
     Raises
     ------
     WriteFailed
@@ -370,6 +375,7 @@ def set_true(path: Path, column: str, rows: Iterable[int], *, keyword: str, crea
     content = _header_bytes((), changed) + bytes(data[end:])
     with create(path) as file:
         file.write(gzip.compress(content) if path.suffix.lower() == ".gz" else content)
+        shutil.copymode(path, file.name)
 
 
 def copy_renamed(source: Path, target: Path, *, clobber: bool = False, create: Create = replacing) -> Path:
