@@ -150,6 +150,22 @@ def test_ctrl_c_while_products_get_their_names(clobber, exposure, folder, monkey
 
 
 @THREADS
+def test_ctrl_c_while_the_hidden_folder_is_removed(n_threads, exposure, folder, monkeypatch):
+    real, n = staging.shutil.rmtree, []
+
+    def interrupt(path, **options):
+        n.append(path)
+        if len(n) == 1:
+            raise KeyboardInterrupt
+        real(path, **options)
+
+    monkeypatch.setattr(staging.shutil, "rmtree", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        stage(exposure, folder, ["a_flt.fits"], n_threads)
+    assert [path.name for path in folder.iterdir()] == ["a_flt.fits"]
+
+
+@THREADS
 def test_the_current_folder_may_change(n_threads, exposure, folder, monkeypatch):
     for name in ("here", "elsewhere"):
         (folder / name).mkdir()

@@ -220,9 +220,16 @@ class Staging:
                     self.finish()
                 self.wait()
         finally:
-            # Ctrl-C may end the waiting above: nothing is removed that the writer is working on.
-            for job in self._jobs:
-                job.cancel()
-            wait(self._jobs)
-            if not self._holds_earlier:
-                shutil.rmtree(self._hidden, ignore_errors=True)
+            try:
+                self._remove()
+            except KeyboardInterrupt:
+                self._remove()
+                raise
+
+    def _remove(self) -> None:
+        """Remove the hidden folder; Ctrl-C may have ended the waiting for the writer, which may be working on it still."""
+        for job in self._jobs:
+            job.cancel()
+        wait(self._jobs)
+        if not self._holds_earlier:
+            shutil.rmtree(self._hidden, ignore_errors=True)
