@@ -196,29 +196,54 @@ def clean(seed, n, shape=(30, 40), rate=2.0, time=100.0):
     return made
 
 
-@given(st.integers(0, 10**6), st.integers(2, 4))
-def test_a_clean_exposure_rejects_no_more_of_the_others(seed, n):
+@given(st.integers(0, 10**6), st.integers(3, 5), st.sampled_from(["minimum", "median"]))
+def test_a_clean_exposure_rejects_no_more_of_the_others(seed, n, initgues):
     made = clean(seed, n)
-    rng = np.random.default_rng(seed)
-    for sci, *_ in made:
-        sci.ravel()[rng.integers(sci.size, size=5)] += 3000
-    p = Parameters((8.0, 7.0), 0.0, scalense=0.0, initgues="minimum")
-    before = combine(made, p, keep_hits=True)
-    # The exact expectation, just above the lowest of the others: it becomes no new minimum.
-    quiet = np.maximum.reduce([sci for sci, *_ in made])
-    after = combine([*made, (quiet - 1, made[0][1], made[0][2], made[0][3])], p, keep_hits=True)
-    for old, new in zip(before.hits, after.hits, strict=False):
+    rays = np.random.default_rng(seed).choice(made[0][0].size, (n, 5), replace=False)  # no pixel is hit twice
+    for (sci, *_), hit in zip(made, rays, strict=True):
+        sci.ravel()[hit] += 3000
+    p = Parameters((8.0, 7.0), 0.0, scalense=0.0, initgues=initgues)
+    quiet = (np.full_like(made[0][0], 200.0), np.full_like(made[0][1], np.sqrt(216.0)), *made[0][2:])
+    before, after = (combine(stack, p, keep_hits=True) for stack in (made, [*made, quiet]))
+    for old, new, hit in zip(before.hits, after.hits, rays, strict=False):
         assert not np.any(new & ~old)
+        assert np.unpackbits(new, axis=1)[:, : made[0][0].shape[1]].ravel()[hit].all()
+    assert after.n_rejected[n] == 0
 
 
-def test_permutation_changes_nothing_but_what_depends_on_order():
-    made = images(12, 4, bad=0.0)
-    p = Parameters((5.0, 4.0), initgues="median", skysub="none")
-    want, got = (combine(list(order), p, keep_hits=True) for order in (made, made[::-1]))
-    assert np.array_equal(want.dq, got.dq)
-    assert all(map(same_bits, want.hits, got.hits[::-1]))
-    assert np.allclose(want.sci, got.sci, rtol=1e-6)
-    assert np.allclose(want.err, got.err, rtol=1e-6)
+@given(st.integers(0, 10**6), st.permutations(range(5)), st.sampled_from(["minimum", "median"]), st.booleans())
+def test_permutation_changes_nothing_but_roundings(seed, order, initgues, first_stays):
+    """The range of the sky is that of the first exposure; and flagged pixels count in the minimum as their order wants."""
+    if first_stays:
+        order.remove(0)
+        order.insert(0, 0)
+    bad = 0.1 if initgues == "median" else 0.0
+    made = images(seed, 5, bad=bad, times=[50.0, 100.0, 100.0, 200.0, 400.0])
+    p = Parameters((5.0, 4.0), initgues=initgues, skysub="mode" if first_stays else "none")
+    want, got = (combine([made[i] for i in one], p, keep_hits=True) for one in (range(5), order))
+    assert [got.n_rejected[order.index(i)] for i in range(5)] == list(want.n_rejected)
+    assert all(same_bits(want.hits[i], got.hits[order.index(i)]) for i in range(5))
+    assert same_bits(want.dq, got.dq)
+    assert np.allclose(want.sci, got.sci, rtol=1e-5, atol=1e-2)
+    assert np.allclose(want.err, got.err, rtol=1e-5)
+
+
+@given(st.lists(st.floats(0.5, 2000.0, width=32), min_size=2, max_size=6), st.integers(-4, 8))
+def test_scaling_exposure_times_scales_the_sum(times, power):
+    """Exposures of any lengths of one scene; then all of them longer by a power of 2, which leaves roundings alone."""
+    rate = np.random.default_rng(21).gamma(1.0, 5.0, (9, 14)).astype(np.float32)
+    made = [
+        (rate * np.float32(t), np.sqrt(rate * np.float32(t) + 25), np.zeros(rate.shape, np.int16), t) for t in times
+    ]
+    p = Parameters((5.0, 4.0), skysub="none")
+    got = combine(made, p)
+    assert np.allclose(got.sci, rate * sum(times), rtol=1e-5)
+    factor = 2.0**power
+    longer = combine(
+        [(sci * np.float32(factor), err * np.float32(factor), dq, t * factor) for sci, err, dq, t in made], p
+    )
+    assert same_bits(longer.sci, got.sci * np.float32(factor))
+    assert same_bits(longer.err, got.err * np.float32(factor))
 
 
 @pytest.mark.parametrize("factor", [0.25, 2.0, 8.0])

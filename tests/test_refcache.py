@@ -188,13 +188,14 @@ def test_a_compressed_file_is_unpacked_once_into_a_temporary_file(hrc, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore::calacs.errors.CalacsWarning")
-def test_the_exposures_of_an_association_share_their_files(observed, tmp_path, monkeypatch):
+@pytest.mark.parametrize("limit", [0, 2**30])
+def test_the_exposures_of_an_association_share_their_files(limit, observed, tmp_path, monkeypatch):
     table = observed.association(tmp_path, "CR-SPLIT", "HRC")
     expected = calacs.run(table)
     n_opened = []
     opener = images.open_bytes
     monkeypatch.setattr(images, "open_bytes", lambda path: n_opened.append(path.name) or opener(path))
-    cache = ReferenceCache(2**30)
+    cache = ReferenceCache(limit)
     for _ in range(2):
         made = calacs.run(table, cache=cache, n_threads=2)
         for name, product in expected.items():
