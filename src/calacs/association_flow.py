@@ -175,11 +175,10 @@ class Run:
             for name in planned.combined(temporaries=self.keep_temporaries):
                 fits.refuse_existing(self.folder / name, clobber=clobber)
             if planned.combines:
-                members = [self.folder / f"{one.member.name}_flt.fits" for one in planned.members]
+                members = [one.beside for one in planned.members]
                 spt.foresee(members, self.folder / planned.product(planned.suffixes[0]), clobber=clobber)
         if self.table.dither_product is not None:
-            first = positions[0].members[0]
-            members = [self.folder / f"{first.member.name}_flt.fits"]
+            members = [positions[0].members[0].beside]
             spt.foresee(members, self.folder / f"{self.table.dither_product.name}_dth.fits", clobber=clobber)
 
     def _deliver(self, exposure: Exposure, name: str) -> None:
@@ -265,7 +264,8 @@ class Run:
             bench.image(product, planned.flow, output, product_name, cte_corrected=suffix == "_crc")
             self._deliver(product, product_name)
             if suffix == "_crj":
-                self._merge_support(members, planned.product("_crj_tmp"), planned.mtype)
+                support = [one.beside for one in planned.members]
+                self._merge_support(support, planned.product("_crj_tmp"), planned.mtype)
 
     def _calibrate_sbc(self, planned: PlannedPosition) -> None:
         names = []
@@ -300,7 +300,7 @@ class Run:
                 plan = acssum.prepare(sources)
                 product = acssum.execute(plan, output, mtype=planned.mtype, n_threads=self.door.n_threads)
             self._deliver(product, output)
-            self._merge_support(members, output, planned.mtype)
+            self._merge_support([one.beside for one in planned.members], output, planned.mtype)
 
     def _merge_support(self, inputs: Sequence[Path], output: str, mtype: str) -> None:
         """Make the support file of a combined product."""
@@ -320,7 +320,7 @@ class Run:
             exposures = [self.folder / f"{one.member.name}_flt.fits" for one in planned.members]
             product = self.folder / planned.product(suffix)
             # PARITY: the product of a position counts in its support file although it was not made of one exposure.
-            parts += [product] if self.table.kind else exposures
+            parts += [product] if self.table.kind else [one.beside for one in planned.members]
             trailers += [product] if planned.combines else exposures
         target = self.folder / f"{self.table.root}.fits"
         trailer = join_trailers(trailers, target, (("_sfl", "_crj", "_flt"), ()))

@@ -62,6 +62,11 @@ class PlannedMember:
     path: Path
     plan: Plan
 
+    @property
+    def beside(self) -> Path:
+        """Name of its product beside the raw file, where its support file is looked for."""
+        return self.path.with_name(f"{self.member.name}_flt.fits")
+
 
 @dataclass(slots=True)
 class PlannedPosition:
