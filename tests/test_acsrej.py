@@ -465,6 +465,24 @@ def test_a_damaged_support_file_is_noticed_before_any_work(pair, folder):
     refuse(folder, FileNotReadable, "jsmall01q_spt.fits", pair, crmask=True)
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_the_product_appears_when_all_is_done(pair, folder, monkeypatch, error):
+    for seed in (0, 1):
+        small.write_support(folder / f"jsmall{seed:02d}q_spt.fits", [1, 2, 3])
+
+    def fail(plan):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(acsrej, "flag_files", fail)
+        with nothing_changes(folder):
+            with pytest.raises(type(error)):
+                acsrej.acsrej(pair, "x_crj.fits", crmask=True)
+            (folder / "x_crj.tra").unlink()
+    acsrej.acsrej(pair, "x_crj.fits", crmask=True)
+    assert (folder / "x_spt.fits").exists()
+
+
 # ---- bad input: an error, and nothing changed
 
 

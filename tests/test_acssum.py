@@ -213,6 +213,23 @@ def test_missing_keywords(keyword):
         acssum.combine(exposures)
 
 
+def test_the_product_appears_when_all_is_done(pair, folder, monkeypatch):
+    for seed in (0, 1):
+        small.write_support(folder / f"jsmall{seed:02d}q_spt.fits", [1, 2, 3])
+
+    def fail(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fits, "write_planes", fail)
+        with nothing_changes(folder):
+            with pytest.raises(KeyboardInterrupt):
+                acssum.acssum(pair, "x_sfl.fits", quiet=True)
+            (folder / "x.tra").unlink()
+    acssum.acssum(pair, "x_sfl.fits", quiet=True)
+    assert (folder / "x_spt.fits").exists()
+
+
 def test_bad_files(pair, folder):
     small.write_association(folder / "a_asn.fits", [("JSMALL00Q", "EXP-RPT", True)] * 2)
     small.write_association(folder / "b_asn.fits", [("NONE00000", "EXP-RPT", True)])

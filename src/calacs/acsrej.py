@@ -23,6 +23,7 @@ from calacs.errors import InvalidValue
 from calacs.exposure import Exposure
 from calacs.log import banner, log
 from calacs.rejection import Given, Plan, execute, flag_files, flag_inputs, flagged, predict, prepare
+from calacs.staging import Staging, Writer
 
 __all__ = [
     "ACSREJDeprecationWarning",
@@ -157,11 +158,12 @@ def combine_files(inputs: Sequence[Path], output: Path, given: Given, door: File
         support = spt.foresee(inputs, output)
         log.info("CRCORR   PERFORM")
         product = execute(plan, output, mtype=mtype, n_threads=door.n_threads)
-        fits.write_exposure(product, output, clobber=door.clobber)
-        if plan.crmask:
-            flag_files(plan)
-        if support is not None:
-            spt.merge(inputs, output, mtype)
+        with Writer(1) as writer, Staging(output.parent, writer, clobber=door.clobber) as staging:
+            staging.write(product, output)
+            if support is not None:
+                spt.merge(inputs, output, mtype, create=staging.create)
+            if plan.crmask:
+                flag_files(plan)
         log.info("CRCORR   COMPLETE")
     return output
 

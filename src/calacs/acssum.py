@@ -31,6 +31,7 @@ from calacs.observation import DETECTORS
 from calacs.parallel import resolve_threads, run_parallel, split_rows
 from calacs.refs import Problems
 from calacs.rejection import write_product_names
+from calacs.staging import Staging, Writer
 from calacs.step import StepRecord
 from calacs.steps.rptsum import add_image, finish_sum, start_sum
 from calacs.steps.stat import statistics_of, why_none, write_cards
@@ -121,9 +122,10 @@ def combine_files(inputs: Sequence[Path], output: Path, door: FileDoor, mtype: s
         plan = prepare(inputs)
         support = spt.foresee(inputs, output)
         product = execute(plan, output, mtype=mtype, n_threads=door.n_threads)
-        fits.write_exposure(product, output, clobber=door.clobber)
-        if support is not None:
-            spt.merge(inputs, output, mtype)
+        with Writer(1) as writer, Staging(output.parent, writer, clobber=door.clobber) as staging:
+            staging.write(product, output)
+            if support is not None:
+                spt.merge(inputs, output, mtype, create=staging.create)
     return output
 
 

@@ -106,7 +106,7 @@ class Staging:
             self._hidden = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._folder))
         except OSError as error:
             raise WriteFailed(
-                f"{folder}: no products can be written there: {error.strerror}; check the folder and its permissions"
+                f"{self._folder}: no products can be written there: {error.strerror}; check the folder and its permissions"
             ) from error
         self._earlier = self._hidden / "earlier"
         self._renamed = False
