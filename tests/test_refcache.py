@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from astropy.io import fits as astropy_fits
 
 from calacs import ReferenceCache, calacs, fits, refcache, sim
-from calacs.fits import images, units
+from calacs.fits import images, tables, units
 
 SHAPE = 32, 64
 PLANE = 32 * 64 * 4
@@ -193,8 +194,11 @@ def test_the_exposures_of_an_association_share_their_files(limit, observed, tmp_
     table = observed.association(tmp_path, "CR-SPLIT", "HRC")
     expected = calacs.run(table)
     n_opened = []
-    opener = images.open_bytes
-    monkeypatch.setattr(images, "open_bytes", lambda path: n_opened.append(path.name) or opener(path))
+    for module in (images, tables):
+        opener = module.open_bytes
+        monkeypatch.setattr(
+            module, "open_bytes", lambda path, opener=opener: n_opened.append(path.name) or opener(path)
+        )
     cache = ReferenceCache(limit)
     for _ in range(2):
         made = calacs.run(table, cache=cache, n_threads=2)
@@ -203,5 +207,8 @@ def test_the_exposures_of_an_association_share_their_files(limit, observed, tmp_
                 assert all(
                     imset.plane(plane).tobytes() == want.plane(plane).tobytes() for plane in ("SCI", "ERR", "DQ")
                 )
-    references = [name for name in n_opened if "_raw" not in name]
-    assert len(references) == len(set(references)) > 2
+    references = {name: n for name, n in Counter(n_opened).items() if not name.endswith(("_raw.fits", "_asn.fits"))}
+    photometry = next(name for name in references if name.endswith("_imp.fits"))
+    assert references.pop(photometry) == 2  # its first extension, and all of them
+    assert set(references.values()) == {1}
+    assert len(references) > 5

@@ -116,8 +116,7 @@ def look_up(reference: Reference, mode: ObsMode) -> Photometry:
     extrapolate = primary.get_bool("EXTRAP", False)
     values = dict.fromkeys(QUANTITIES[:3], 0.0)
     rows, notes = [], []
-    for quantity in QUANTITIES[:n_extension]:
-        table = _extension(reference, quantity)
+    for quantity, table in _extensions(reference, QUANTITIES[:n_extension]).items():
         for column in ("OBSMODE", "DATACOL", *(f"{quantity}{i}" for i in range(1, n_parameter + 1))):
             table[column]
         number = _find_row(reference, table, quantity, mode)
@@ -137,11 +136,11 @@ def look_up(reference: Reference, mode: ObsMode) -> Photometry:
     return Photometry(primary.get_float("PHOTZPT"), values, tuple(rows), tuple(notes))
 
 
-def _extension(reference: Reference, quantity: str) -> fits.Table:
+def _extensions(reference: Reference, quantities: tuple[str, ...]) -> dict[str, fits.Table]:
     try:
-        return fits.read_table(reference.source, quantity)
+        return dict(zip(quantities, reference.tables(*quantities), strict=True))
     except TableError as error:
-        raise FileNotReadable(f"{reference}: there is no table extension {quantity}; is this an IMPHTTAB?") from error
+        raise FileNotReadable(f"{reference}: {error}") from error
 
 
 def _find_row(reference: Reference, table: fits.Table, quantity: str, mode: ObsMode) -> int:

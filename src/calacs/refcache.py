@@ -59,17 +59,17 @@ class ReferenceCache:
             raise ValueError(f"limit = {limit} is invalid; give a number of bytes, 0 to keep no pixels")
         self.limit = limit
         self._lock = threading.RLock()
-        self._files: OrderedDict[tuple[str, Any], tuple[tuple[int, int], Any]] = OrderedDict()
+        self._files: OrderedDict[tuple[Any, ...], tuple[tuple[int, int], Any]] = OrderedDict()
         self._decoded: OrderedDict[int, _Decoded] = OrderedDict()
         self._used: dict[int, int] = {}
         self._clock = 0
 
-    def open(self, path: Path, opener: Callable[[Path], T]) -> T:
-        """Return what `opener` makes of a file: from an earlier call where the file is the same still.
+    def open(self, path: Path, opener: Callable[..., T], *what: Any) -> T:
+        """Return what ``opener(path, *what)`` makes of a file: from an earlier call where the file is the same still.
 
         What is returned is shared and must not be changed.
         """
-        key = os.path.abspath(path), opener
+        key = (os.path.abspath(path), opener, *what)
         with self._lock:
             status = os.stat(path)
             state = status.st_size, status.st_mtime_ns
@@ -77,7 +77,7 @@ class ReferenceCache:
             if known is None or known[0] != state:
                 if known is not None:
                     self._forget(known[1])
-                known = state, opener(path)
+                known = state, opener(path, *what)
             self._files[key] = known
             while len(self._files) > MAX_FILES:
                 self._forget(self._files.popitem(last=False)[1][1])

@@ -277,6 +277,18 @@ class Reference:
             )
         return Section(self.image, extver, alignment, imset.shape, self.cache)
 
+    def tables(self, *names: str) -> list[fits.Table]:
+        """Table extensions by name.
+
+        Raises
+        ------
+        TableError
+            One of them is missing.
+        """
+        if self.cache is None:
+            return fits.read_tables(self.source, names)
+        return self.cache.open(self.source, fits.read_tables, names)
+
     def note(self, text: str) -> None:
         """Remember what was chosen in the file."""
         if text not in self.chosen:
@@ -365,9 +377,9 @@ class References:
 
     def _attach(self, reference: Reference, source: Any) -> Reference:
         spec = reference.spec
+        reference.cache = self._cache if isinstance(source, Path) else None
         if spec.kind == "image":
             reference._image = self._image(source, spec.keyword)
-            reference.cache = self._cache if isinstance(source, Path) else None
             primary = reference._image.primary
         else:
             reference._table = self._table(source)
