@@ -82,6 +82,24 @@ def test_files_and_memory_agree(pair):
     assert paths.primary["CRSIGMAS"] == "6,5,4"
 
 
+def test_the_example_of_the_page(folder):
+    """Exposures with CTE correction, named by wildcards."""
+    exposures = [fits.read_exposure(write(seed, "_blc_tmp")) for seed in (0, 1)]
+    write(0, "_blv_tmp")
+    made = acsrej.acsrej(
+        "*blc_tmp.fits", output="combined_product.fits", crsigmas="6,5,4", crradius=0.75, initgues="med"
+    )
+    in_files = fits.read_exposure(made)
+    assert [in_files.primary[key] for key in ("CRSIGMAS", "CRRADIUS", "INITGUES")] == ["6,5,4", 0.75, "med"]
+    assert in_files.primary["FILENAME"] == "combined_product.fits"
+    assert in_files.imsets[0].header["SCI"]["NCOMBINE"] == 2
+    assert "*** ACSREJ complete ***" in (folder / "combined_product.tra").read_text()
+    in_memory = acsrej.combine(
+        exposures, output="combined_product.fits", crsigmas="6,5,4", crradius=0.75, initgues="med"
+    )
+    assert same_exposure(in_memory, in_files, ignore=())
+
+
 def test_the_array_function_gives_the_same_pixels(pair):
     exposures = [fits.read_exposure(name) for name in pair]
     got = acsrej.combine(exposures, **ALL)
@@ -554,6 +572,12 @@ def test_a_column_that_is_not_needed_may_be_missing(pair):
 def test_bad_limits(pair, folder, text, what):
     small.crrejtab(CRSIGMAS=("80A", [text] * 3)).writeto("bad_crr.fits")
     refuse(folder, InvalidValue, what, pair, crrejtab="bad_crr.fits")
+
+
+@pytest.mark.parametrize("name", ["scalense", "crradius", "crthresh"])
+def test_numbers_that_are_none(pair, name):
+    with pytest.raises(InvalidValue, match=f"(?i){name} = nan"):
+        acsrej.combine(pair, **{name: float("nan")})
 
 
 def test_bad_sky(pair, folder):

@@ -291,6 +291,9 @@ def _choose_parameters(plan: Plan, given: Given) -> None:
     n = len(plan.sources)
     mean = np.float32(crrej.float32_sum(plan.times) / np.float32(n))
     values = {name: getattr(given, name.lower()) for name in reftables.CRREJTAB_COLUMNS}
+    for name in ("SCALENSE", "CRTHRESH"):
+        if values[name] is not None and math.isnan(float(values[name])):
+            raise InvalidValue(f"{name.lower()} = nan is invalid; give a number")
     missing = [name for name, value in values.items() if value is None]
     if missing:
         reference = plan.refs.require("CRREJTAB")
