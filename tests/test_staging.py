@@ -143,8 +143,12 @@ def test_ctrl_c_while_products_get_their_names(clobber, exposure, folder, monkey
         real(source, target)
 
     monkeypatch.setattr(staging.os, "replace", replace)
-    with pytest.raises(KeyboardInterrupt):
-        stage(exposure, folder, names, 2, clobber=clobber)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets its background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stage(exposure, folder, names, 2, clobber=clobber)
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert sorted(path.name for path in folder.iterdir()) == names
     assert digest(folder / names[0]) == digest(folder / names[1])
 
