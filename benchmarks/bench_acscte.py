@@ -32,11 +32,11 @@ from helpers import (
     workspace,
 )
 
-EXPTIME = {1: 30.0, 20: 500.0, 200: 1200.0}
+EXPTIME = {1: 30.0, 20: 500.0, 100: 1000.0, 200: 1200.0}
 """Exposure time (s) of each sky level (electron)."""
 STARS = {"sparse": 2e-4, "crowded": 1e-2}
 """Stars per pixel."""
-FRAMES = ("full:sparse-20", "full:sparse-1", "full:sparse-200", "full:crowded-20")
+FRAMES = tuple(f"full:{stars}-{sky}" for sky in (20, 1, 100) for stars in STARS)
 ROWS = ("WFC1A-512:sparse-20", "WFC1A-1K:sparse-20", "WFC1A-2K:sparse-20")
 MODEL = "full:sparse-20"
 """The frame of the goals."""

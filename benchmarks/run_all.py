@@ -35,7 +35,7 @@ RUNS: dict[str, str] = {
     "calacs-sizes-cte": "calacs --cases flc-512,flc-1k,flc-2k -n 1",
     "acsrej": "acsrej -n 2",
     "startup": "startup -n 3",
-    "acscte-fields": "acscte --frames full:sparse-1,full:sparse-200,full:crowded-20 -n 1",
+    "acscte-fields": "acscte --frames full:sparse-1,full:sparse-100,full:crowded-1,full:crowded-20,full:crowded-100 -n 1",
     **{name: f"{name} --threads 1,2 -n {1 if name == 'cte' else 3}" for name in KERNELS if name not in TASKS},
 }
 """Scripts and their options, the main ones first."""
