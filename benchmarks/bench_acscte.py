@@ -146,7 +146,7 @@ def main() -> None:
             if frame == MODEL and any(way.how == "official" for way in figures):
                 for n in options.threads:
                     way = Way("as a command", n)
-                    goal = f"acscte, WFC full frame, {n} and {n} threads"
+                    goal = f"acscte, WFC full frame, {'one thread' if n == 1 else f'{n} threads'} each"
                     options.book.judge(f"{goal}: wall, times less", ratio(figures, way, "wall"), at_least=15)
                     options.book.judge(f"{goal}: memory", 1 / ratio(figures, way, "peak"), at_most=1.3)
             measure_parts(path, frame, figures, options)

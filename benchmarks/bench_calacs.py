@@ -143,14 +143,15 @@ def judge(key: str, figures: dict[Way, Figures], options: argparse.Namespace) ->
     title, book = INPUTS[key].title, options.book
     for n in options.threads:
         command, inside = Way("as a command", n), Way("in process", n)
+        each = f"{title}, {'one thread' if n == 1 else f'{n} threads'} each"
         if key == "flc":
-            book.judge(f"{title}, {n} and {n} threads: wall, times less", ratio(figures, command, "wall"), at_least=15)
-            book.judge(f"{title}, {n} and {n} threads: memory", 1 / ratio(figures, command, "peak"), at_most=1.5)
+            book.judge(f"{each}: wall, times less", ratio(figures, command, "wall"), at_least=15)
+            book.judge(f"{each}: memory", 1 / ratio(figures, command, "peak"), at_most=1.5)
         if key == "flt" and n == 1:
             book.judge(f"{title}, in process: CPU, times less", ratio(figures, inside, "cpu"), at_least=2)
             book.judge(f"{title}, as a command: wall, times less", ratio(figures, command, "wall"), at_least=1)
         if key == "crsplit":
-            book.judge(f"{title}, {n} and {n} threads: wall, times less", ratio(figures, command, "wall"), at_least=12)
+            book.judge(f"{each}: wall, times less", ratio(figures, command, "wall"), at_least=12)
 
 
 def main() -> None:
