@@ -297,21 +297,21 @@ def where(figures: Figures) -> Any:
     """Wall time by step, of a full frame with and without CTE correction; what is small is joined."""
     cases = [(key, figures["steps"][key]["1"]) for key in ("flt", "flc") if key in figures["steps"]]
     n = max(len(cases), 1)
-    figure, panels = plt.subplots(n, 1, figsize=(8.4, 1.5 * n), squeeze=False)
+    figure, panels = plt.subplots(n, 1, figsize=(8.4, 1.7 * n), squeeze=False)
     for axes, (key, rows) in zip(panels[:, 0], cases, strict=False):
         total, left = sum(row[2] for row in rows), 0.0
         joined: dict[str, float] = {}
         for task, step, seconds in rows:
             name = f"{task} {step}".strip()
             joined[name] = joined.get(name, 0.0) + seconds
-        large = {name: seconds for name, seconds in joined.items() if seconds >= 0.035 * total}
+        large = {name: seconds for name, seconds in joined.items() if seconds >= 0.05 * total}
         large["others"] = total - sum(large.values())
         for color, (name, seconds) in zip([*(2 * COLORS)[: len(large) - 1], "#c9ced6"], large.items(), strict=True):
             axes.barh(0, seconds, 0.5, left, color=color)
-            axes.text(left + seconds / 2, 0.32, name.replace(" ", "\n", 1), ha="center", va="bottom", fontsize=6.5)
+            axes.text(left + seconds / 2, 0.32, name.replace(" ", "\n"), ha="center", va="bottom", fontsize=6.5)
             left += seconds
         title = {"flt": "raw to flt", "flc": "raw to flt and flc"}[key]
-        axes.set(yticks=[], ylim=(-0.35, 1.0), xlabel="wall seconds, one thread", title=f"WFC full frame, {title}")
+        axes.set(yticks=[], ylim=(-0.35, 1.2), xlabel="wall seconds, one thread", title=f"WFC full frame, {title}")
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
     return figure
