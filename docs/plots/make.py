@@ -24,21 +24,12 @@ from calacs._core import blev as blev_core
 from calacs.errors import CalacsWarning
 
 HERE = Path(__file__).parent
-BLUE, ORANGE, GRAY = "#1f5fa8", "#d9631e", "#8a8f98"
-plt.rcParams.update(
-    {
-        "font.size": 9,
-        "axes.titlesize": 10,
-        "axes.titlelocation": "left",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.color": "#e6e8eb",
-        "axes.axisbelow": True,
-        "legend.frameon": False,
-        "figure.constrained_layout.use": True,
-    }
-)
+sys.path.insert(0, str(HERE.parents[1] / "benchmarks"))
+
+from helpers import COLORS, STYLE  # noqa: E402
+
+BLUE, ORANGE, GRAY = COLORS[:3]
+plt.rcParams.update(STYLE)
 
 
 def simulate(folder: Path, *arguments: Any, **options: Any) -> Any:
