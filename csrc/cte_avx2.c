@@ -105,12 +105,26 @@ typedef __m128 fvec;
 #define AHEAD(now, after) _mm256_shuffle_pd(now, _mm256_permute2f128_pd(now, after, 0x21), 0x5)
 #define CLIP(v, limit) MAX(MIN(v, limit), SUB(SPREAD(0.0), limit))
 
-static inline unsigned cte_fine(__m128 low, __m128 high, __m128 o, __m128 s)
+#define SAME __m256i
+static inline vec cte_round(vec low, vec high, __m256i *same)
+{
+    const __m256i half = _mm256_set1_epi64x(0x10000000), kept = _mm256_set1_epi64x(-0x20000000);
+    const __m256i a = _mm256_and_si256(_mm256_add_epi64(_mm256_castpd_si256(low), half), kept);
+    const __m256i b = _mm256_and_si256(_mm256_add_epi64(_mm256_castpd_si256(high), half), kept);
+
+    *same = _mm256_cmpeq_epi64(a, b);
+    return _mm256_castsi256_pd(a);
+}
+#define ROUND cte_round
+
+static inline unsigned cte_fine(__m256i same, __m128 o, __m128 s)
 {
     const __m128 sign = _mm_set1_ps(-0.0F);
+    /* NaN if s is. */
     const __m128 most = _mm_max_ps(_mm_andnot_ps(sign, o), _mm_andnot_ps(sign, s));
 
-    return (unsigned)_mm_movemask_ps(_mm_and_ps(_mm_cmpeq_ps(low, high), _mm_cmpge_ps(most, _mm_set1_ps(0.1F))));
+    return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(same)) &
+           (unsigned)_mm_movemask_ps(_mm_cmpge_ps(most, _mm_set1_ps(0.1F)));
 }
 #define FINE cte_fine
 

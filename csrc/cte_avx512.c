@@ -65,10 +65,27 @@ typedef __m256 fvec;
 #define CLIP(v, limit) _mm512_range_pd(v, limit, 2)
 #define TOTAL(v) _mm512_reduce_add_pd(v)
 
-/* range_ps with 0xB: the larger magnitude. */
-#define FINE(low, high, o, s)                                                                                   \
-    _mm256_mask_cmp_ps_mask(_mm256_cmp_ps_mask(low, high, _CMP_EQ_OQ), _mm256_range_ps(o, s, 0xB),             \
-                            _mm256_set1_ps(0.1F), _CMP_GE_OQ)
+#define SAME __mmask8
+static inline vec cte_round(vec low, vec high, __mmask8 *same)
+{
+    const __m512i half = _mm512_set1_epi64(0x10000000), kept = _mm512_set1_epi64(-0x20000000);
+    const __m512i a = _mm512_add_epi64(_mm512_castpd_si512(low), half);
+    const __m512i b = _mm512_add_epi64(_mm512_castpd_si512(high), half);
+
+    *same = _mm512_testn_epi64_mask(_mm512_xor_si512(a, b), kept);
+    return _mm512_castsi512_pd(_mm512_and_si512(a, kept));
+}
+#define ROUND cte_round
+
+static inline unsigned cte_fine(__mmask8 same, __m256 o, __m256 s)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0F);
+    /* NaN if s is. */
+    const __m256 most = _mm256_max_ps(_mm256_andnot_ps(sign, o), _mm256_andnot_ps(sign, s));
+
+    return _mm256_mask_cmp_ps_mask(same, most, _mm256_set1_ps(0.1F), _CMP_GE_OQ);
+}
+#define FINE cte_fine
 
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"

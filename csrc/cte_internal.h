@@ -89,6 +89,12 @@ typedef struct {
     cte_state *state;  /* [n_level] */
 } cte_column;
 
+/* Largest magnitudes of a column that is smoothed: of its pixels, and of observed - smooth; non-finite pixels, next to which
+ * adjustments come out as NaN, do not count. */
+typedef struct {
+    double pixel, rest;
+} cte_extent;
+
 /* One column of one smoothing iteration.  Neighbors: [0] left, [1] the column itself, [2] right.  Columns may be read
  * one element before row 0 and CTE_PAD beyond the last one, where they hold finite numbers. */
 typedef struct {
@@ -121,39 +127,65 @@ typedef struct {
     void (*readout)(const cal_cte_plan *plan, cte_column *column);
     /* packet = start - excess over observed, damped unless noise_squared is negative. */
     void (*update)(cte_column *column, double noise_squared);
-    /* Copy a column and its smooth state, scale and subtract them; returns the largest observed magnitude, or
-     * infinity. */
-    double (*enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                    float *smooth, double *scaled, double *rest);
+    /* Copy a column and its smooth state, scale and subtract them. */
+    cte_extent (*enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                        float *smooth, double *scaled, double *rest);
     /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */
     void (*smooth)(const cte_smooth_task *task, double *square, double *count);
 } cte_kernels;
 
-/* cte_kernels.enter, to be compiled for each instruction set. */
-static inline double cte_enter(const float *CAL_RESTRICT observed, const float *CAL_RESTRICT start, ptrdiff_t n_row,
-                               double scale, float *CAL_RESTRICT seen, float *CAL_RESTRICT smooth,
-                               double *CAL_RESTRICT scaled, double *CAL_RESTRICT rest)
+/* Bits of the magnitude of a float; they sort as the values do. */
+static inline uint32_t cte_magnitude(float value)
 {
-    uint32_t largest = 0; /* bits of non-negative floats sort as their values do, NaN above all */
-    float value;
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    return bits & UINT32_C(0x7FFFFFFF);
+}
+
+/* cte_kernels.enter, to be compiled for each instruction set. */
+static inline cte_extent cte_enter(const float *CAL_RESTRICT observed, const float *CAL_RESTRICT start, ptrdiff_t n_row,
+                                   double scale, float *CAL_RESTRICT seen, float *CAL_RESTRICT smooth,
+                                   double *CAL_RESTRICT scaled, double *CAL_RESTRICT rest)
+{
+    const uint32_t infinite = UINT32_C(0x7F800000);
+    uint32_t seen_most = 0, smooth_most = 0, rest_most = 0;
+    cte_extent extent;
+    float pixel, apart;
 
     for (ptrdiff_t row = 0; row < n_row; ++row) {
-        uint32_t bits;
+        const uint32_t o = cte_magnitude(observed[row]), s = cte_magnitude(start[row]);
+        const uint32_t r = cte_magnitude(observed[row] - start[row]);
 
         seen[row] = observed[row];
         smooth[row] = start[row];
         scaled[row] = (double)observed[row] * scale;
         rest[row] = ((double)observed[row] - (double)start[row]) * scale;
-        memcpy(&bits, observed + row, sizeof bits);
-        bits &= UINT32_C(0x7FFFFFFF);
-        largest = bits > largest ? bits : largest;
+        seen_most = o > seen_most ? o : seen_most;
+        smooth_most = s > smooth_most ? s : smooth_most;
+        rest_most = r > rest_most ? r : rest_most;
     }
-    memcpy(&value, &largest, sizeof value);
-    return value <= FLT_MAX ? (double)value : INFINITY;
+    if (seen_most >= infinite || smooth_most >= infinite || rest_most >= infinite) {
+        seen_most = smooth_most = rest_most = 0;
+        for (ptrdiff_t row = 0; row < n_row; ++row) {
+            const uint32_t o = cte_magnitude(observed[row]), s = cte_magnitude(start[row]);
+            const uint32_t r = cte_magnitude(observed[row] - start[row]);
+
+            seen_most = o < infinite && o > seen_most ? o : seen_most;
+            smooth_most = s < infinite && s > smooth_most ? s : smooth_most;
+            rest_most = r <= infinite && r > rest_most ? r : rest_most;
+        }
+    }
+    seen_most = smooth_most > seen_most ? smooth_most : seen_most;
+    memcpy(&pixel, &seen_most, sizeof pixel);
+    memcpy(&apart, &rest_most, sizeof apart);
+    extent.pixel = (double)pixel;
+    extent.rest = (double)apart;
+    return extent;
 }
 
-double cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                     float *smooth, double *scaled, double *rest);
+cte_extent cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                         float *smooth, double *scaled, double *rest);
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count);
 
 /* The kernels of an instruction set that cal_cte_isa has granted. */

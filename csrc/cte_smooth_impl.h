@@ -6,14 +6,18 @@
  *   FMA                      a * b + c, fused or not
  *   CARRY(before, now)       lanes moved up by one, the last lane of `before` coming in
  *   AHEAD(now, after)        lanes moved down by one, the first lane of `after` coming in
- *   FINE(low, high, o, s)    mask of lanes where low == high and |o| or |s| reaches 0.1
+ *   ROUND(low, high, &same)  low rounded to the precision of float, still in double; same, of type SAME, tells the lanes
+ *                            where high rounds alike.  Numbers halfway between two floats may go either way
+ *   FINE(same, o, s)         mask of lanes of `same` where |o| or |s| reaches 0.1, none where s is NaN
  *   ADD_SQUARE(m, v, sum)    sum + v * v where the mask is set, else sum
  *   TOTAL(v)                 sum of lanes
  *   CLIP(v, limit)           v between -limit and limit
  *
  * The adjustment is rounded to float, so its double arithmetic need not be that of the plain statement: it is enough to
  * know that both round alike.  It is computed here with fewer divisions, and bounded by +- error; where the bounds round
- * differently, and in the end rows, the plain statement decides.
+ * differently, and in the end rows, the plain statement decides.  Rounding works on the bits: adding half a unit of the last
+ * place of float and cutting off what is behind it takes fewer and quicker steps than conversions.  Between bounds that
+ * agree no number lies halfway; bounds that round to zero differ in sign.
  */
 
 /* Four times the adjustment of each row times scale, but for the end rows. */
@@ -78,10 +82,11 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     for (ptrdiff_t row = 0; row < n_row; row += LANES) {
         const fvec seen = FLOAD(observed + row);
         const vec t = LOAD(adjust + row);
-        const fvec low = NARROW(FMA(t, unscale, minus_error)), high = NARROW(FMA(t, unscale, error));
-        const fvec next = NARROW(FMA(WIDEN(low), step, WIDEN(FLOAD(smooth + row))));
+        SAME same;
+        const vec change = ROUND(FMA(t, unscale, minus_error), FMA(t, unscale, error), &same);
+        const fvec next = NARROW(FMA(change, step, WIDEN(FLOAD(smooth + row))));
         const vec left = FMA(WIDEN(next), minus_scale, LOAD(scaled + row));
-        const unsigned fine = FINE(low, high, seen, next);
+        const unsigned fine = FINE(same, seen, next);
 
         FSTORE(result + row, next);
         STORE(rest + row, left);
@@ -99,8 +104,8 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     *count = (double)n;
 }
 
-static double NAME(enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                          float *smooth, double *scaled, double *rest)
+static cte_extent NAME(enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
+                              float *smooth, double *scaled, double *rest)
 {
     return cte_enter(observed, start, n_row, scale, seen, smooth, scaled, rest);
 }
