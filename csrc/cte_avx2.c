@@ -14,6 +14,7 @@ CTE_TARGET_PUSH("avx2,fma,bmi,bmi2,lzcnt,popcnt")
 #define REACHING(p, threshold) (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(p, _mm256_set1_pd(threshold), _CMP_GE_OQ))
 #define HIGHEST_OF(now) (31 - (ptrdiff_t)_lzcnt_u32(now))
 #define LOWEST_BIT(mask) (ptrdiff_t)_tzcnt_u64(mask)
+#define COUNT_BITS(mask) _mm_popcnt_u64(mask)
 
 typedef __m256d vec;
 #define LOAD(p) _mm256_loadu_pd(p)

@@ -14,6 +14,7 @@ CTE_TARGET_PUSH("avx512f,avx512dq,avx512bw,avx512vl,fma,avx2,bmi,bmi2,lzcnt,popc
 #define REACHING(p, threshold) (unsigned)_mm512_cmp_pd_mask(p, _mm512_set1_pd(threshold), _CMP_GE_OQ)
 #define HIGHEST_OF(now) (31 - (ptrdiff_t)_lzcnt_u32(now))
 #define LOWEST_BIT(mask) (ptrdiff_t)_tzcnt_u64(mask)
+#define COUNT_BITS(mask) _mm_popcnt_u64(mask)
 
 typedef __m512d vec;
 #define LOAD(p) _mm512_loadu_pd(p)

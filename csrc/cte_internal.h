@@ -106,7 +106,6 @@ typedef struct {
     const double *center;     /* rest[1], or zeros at the edge */
     float *result;            /* the smooth column after the iteration */
     double *rest_after;       /* (observed - result) scale */
-    const double *scaled;     /* observed[1] scale */
     double *adjust, *spare;   /* [n_row] workspace */
     int32_t *doubtful;        /* [n_row] workspace */
     double scale;             /* 1 / four, which saves a multiplication, or 1 */
@@ -127,9 +126,9 @@ typedef struct {
     void (*readout)(const cal_cte_plan *plan, cte_column *column);
     /* packet = start - excess over observed, damped unless noise_squared is negative. */
     void (*update)(cte_column *column, double noise_squared);
-    /* Copy a column and its smooth state, scale and subtract them. */
+    /* Copy a column and its smooth state, subtract and scale them. */
     cte_extent (*enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                        float *smooth, double *scaled, double *rest);
+                        float *smooth, double *rest);
     /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */
     void (*smooth)(const cte_smooth_task *task, double *square, double *count);
 } cte_kernels;
@@ -146,7 +145,7 @@ static inline uint32_t cte_magnitude(float value)
 /* cte_kernels.enter, to be compiled for each instruction set. */
 static inline cte_extent cte_enter(const float *CAL_RESTRICT observed, const float *CAL_RESTRICT start, ptrdiff_t n_row,
                                    double scale, float *CAL_RESTRICT seen, float *CAL_RESTRICT smooth,
-                                   double *CAL_RESTRICT scaled, double *CAL_RESTRICT rest)
+                                   double *CAL_RESTRICT rest)
 {
     const uint32_t infinite = UINT32_C(0x7F800000);
     uint32_t seen_most = 0, smooth_most = 0, rest_most = 0;
@@ -159,7 +158,6 @@ static inline cte_extent cte_enter(const float *CAL_RESTRICT observed, const flo
 
         seen[row] = observed[row];
         smooth[row] = start[row];
-        scaled[row] = (double)observed[row] * scale;
         rest[row] = ((double)observed[row] - (double)start[row]) * scale;
         seen_most = o > seen_most ? o : seen_most;
         smooth_most = s > smooth_most ? s : smooth_most;
@@ -185,7 +183,7 @@ static inline cte_extent cte_enter(const float *CAL_RESTRICT observed, const flo
 }
 
 cte_extent cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                         float *smooth, double *scaled, double *rest);
+                         float *smooth, double *rest);
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count);
 
 /* The kernels of an instruction set that cal_cte_isa has granted. */

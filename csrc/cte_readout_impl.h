@@ -8,7 +8,8 @@
  *   UNLESS(m, a, b)          b where the mask is set, else a
  *   REACHING(p, x)           mask of the lanes of p that are at least x;  AT_LEAST(x) of all rows, in p0 .. p7
  *   CAPTURE(...)             see cte_avx512.c
- *   ALL                      mask of 8 * LANES set bits;  HIGHEST_BIT LOWEST_BIT of a mask, HIGHEST_OF of LANES bits
+ *   ALL                      mask of 8 * LANES set bits;  HIGHEST_BIT LOWEST_BIT COUNT_BITS of a mask, HIGHEST_OF of LANES
+ *                            bits
  *
  * A row changes only at its own step within a level, so which rows capture is known before the level is run; and rows
  * depend on earlier rows only, so a block of 8 * LANES rows, held in registers, can go through all levels of a
@@ -17,6 +18,10 @@
  */
 
 #define BLOCK (8 * LANES)
+
+/* Captures in a block up to which it pays to take levels together. */
+#define MOST_ROWS 16
+
 #define EACH(do_) do_(0) do_(1) do_(2) do_(3) do_(4) do_(5) do_(6) do_(7)
 
 /* Rows of one vector, in a level with captures; `age` rows lie between the last capture and the vector.  Each vector is
@@ -42,6 +47,36 @@
 /* Mask of the lanes of one vector that capture; one vector of a trail. */
 #define NOW(g) ((unsigned)(mask >> ((g) * LANES)) & ((1U << LANES) - 1))
 #define TRAIL(g) p##g = ADD(p##g, MUL(LOAD(from + (g) * LANES), trapped));
+
+/* Rows of one vector in all levels from `level` down to `lowest`, in which the same rows of the block capture. */
+#define FEW(g)                                                                                                    \
+    {                                                                                                             \
+        const unsigned now = NOW(g);                                                                              \
+        const double *const r_on = release + age, *const h_on = held + age;                                       \
+                                                                                                                  \
+        if (now) {                                                                                                \
+            const vec trap = LOAD(here + (g) * LANES);                                                            \
+                                                                                                                  \
+            for (ptrdiff_t at = 0; at >= down; at -= plan->stride)                                                \
+                p##g = CAPTURE(p##g, now, r_on + at, h_on + at, LOAD(release + at), LOAD(held + at), trap, carried, lanes); \
+            carried = here + (g) * LANES + HIGHEST_OF(now);                                                       \
+            age = LANES - 1 - HIGHEST_OF(now);                                                                    \
+        } else {                                                                                                  \
+            if (age < n_tail) {                                                                                   \
+                const vec trapped = SPREAD(*carried);                                                             \
+                                                                                                                  \
+                for (ptrdiff_t at = 0; at >= down; at -= plan->stride)                                            \
+                    p##g = ADD(p##g, MUL(LOAD(r_on + at), trapped));                                              \
+            }                                                                                                     \
+            age += LANES;                                                                                         \
+        }                                                                                                         \
+    }
+
+/* Largest charge in the rows of the block that do not capture. */
+#define OTHERS(g) MAX(none, UNLESS(NOW(g), p##g, none))
+#define HIGHEST_OTHER                                                           \
+    HIGHEST(MAX(MAX(MAX(OTHERS(0), OTHERS(1)), MAX(OTHERS(2), OTHERS(3))),      \
+                MAX(MAX(OTHERS(4), OTHERS(5)), MAX(OTHERS(6), OTHERS(7)))))
 
 /* Range of the charge in a block. */
 static void NAME(range)(cte_column *column, ptrdiff_t block)
@@ -119,6 +154,7 @@ static inline void NAME(read)(const cal_cte_plan *plan, cte_column *column, cons
             double most = column->trap_most[block];
             double bound = column->high[block], low = column->low[block]; /* no packet is above or below */
             ptrdiff_t reach = column->reach[block], top, next_live = -1;
+            uint64_t mask_above = 0; /* of the last level that was taken alone */
 
             while (reach < n_level && charge[reach] <= bound)
                 ++reach;
@@ -188,11 +224,8 @@ static inline void NAME(read)(const cal_cte_plan *plan, cte_column *column, cons
                      * bounds show that this row keeps reaching them and no other one does. */
                     const ptrdiff_t row = LOWEST_BIT(mask);
                     const vec trapped = SPREAD(here[row]), none = SPREAD(-DBL_MAX);
-                    double own = threshold, others;
+                    double own = threshold, others = HIGHEST_OTHER;
 
-#define OTHERS(g) MAX(none, UNLESS(NOW(g), p##g, none))
-                    others = HIGHEST(MAX(MAX(MAX(OTHERS(0), OTHERS(1)), MAX(OTHERS(2), OTHERS(3))),
-                                         MAX(MAX(OTHERS(4), OTHERS(5)), MAX(OTHERS(6), OTHERS(7)))));
                     if (next_live < 0 && row + n_tail >= BLOCK)
                         next_live = level;
                     for (;;) {
@@ -220,6 +253,39 @@ static inline void NAME(read)(const cal_cte_plan *plan, cte_column *column, cons
                         --level;
                     }
                     continue;
+                } else if (mask != 0 && mask == mask_above && equal && COUNT_BITS(mask) <= MOST_ROWS) {
+                    /* The rows that captured in the level above do so again.  The levels below go the same way, as long as
+                     * bounds show that these rows keep reaching them and no other one does, and as the same trail comes in. */
+                    const ptrdiff_t start = -1 - last < n_tail ? -1 - last : n_tail;
+                    const double incoming = *carried;
+                    const vec none = SPREAD(-DBL_MAX);
+                    double own = threshold, others = HIGHEST_OTHER;
+                    ptrdiff_t age = start, lowest = level, down;
+
+                    last = HIGHEST_BIT(mask);
+                    if (next_live < 0 && last + n_tail >= BLOCK)
+                        next_live = level;
+                    for (;;) {
+                        ptrdiff_t below;
+
+                        state[lowest].row = first + last;
+                        state[lowest].trapped = here[last];
+                        bound += growth[lowest] * most;
+                        low -= most;
+                        others += growth[lowest] * most;
+                        own -= most;
+                        if (lowest == 0 || charge[lowest - 1] > own || charge[lowest - 1] <= others)
+                            break;
+                        below = first - 1 - state[lowest - 1].row;
+                        if (start < n_tail ? below != start || state[lowest - 1].trapped != incoming : below < n_tail)
+                            break;
+                        --lowest;
+                    }
+                    carried = &incoming;
+                    down = (lowest - level) * plan->stride;
+                    EACH(FEW)
+                    level = lowest;
+                    continue;
                 } else if (mask != 0) {
                     const vec r = LOAD(release), h = LOAD(held), r0 = SPREAD(release[0]), h0 = SPREAD(held[0]);
                     const double *const change =
@@ -227,6 +293,7 @@ static inline void NAME(read)(const cal_cte_plan *plan, cte_column *column, cons
                     ptrdiff_t age = -1 - last < n_tail ? -1 - last : n_tail;
 
                     EACH(SOME)
+                    mask_above = mask;
                     last = HIGHEST_BIT(mask);
                     carried = here + last;
                 } else if (-1 - last < n_tail) {

@@ -47,9 +47,9 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
 }
 
 cte_extent cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                         float *smooth, double *scaled, double *rest)
+                         float *smooth, double *rest)
 {
-    return cte_enter(observed, start, n_row, scale, seen, smooth, scaled, rest);
+    return cte_enter(observed, start, n_row, scale, seen, smooth, rest);
 }
 
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count)
@@ -73,7 +73,6 @@ typedef struct {
 typedef struct {
     ptrdiff_t n_row, n_iteration;
     float **observed; /* [n_iteration + 2] column c at [c % (n_iteration + 2)] */
-    double **scaled;  /* [n_iteration + 2] the same times scale */
     cte_extent *extent; /* [n_iteration + 2] theirs */
     cte_ring *ring;   /* [n_iteration + 1] */
     double scale;
@@ -92,18 +91,17 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
 
     sweep->n_row = n_row;
     sweep->n_iteration = n_iteration;
-    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(double *) + sizeof(cte_extent)) +
+    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(cte_extent)) +
                               (size_t)(n_iteration + 1) * sizeof(cte_ring));
     sweep->memory[1] =
-        calloc((size_t)(length * (2 * (n_ring + n_observed + 3) + n_ring + n_observed + 1)) + 32, sizeof(float));
+        calloc((size_t)(length * (2 * (n_ring + 3) + n_ring + n_observed + 1)) + 32, sizeof(float));
     if (sweep->memory[0] == NULL || sweep->memory[1] == NULL)
         return CAL_NO_MEMORY;
     sweep->ring = sweep->memory[0];
-    sweep->observed = (float **)(sweep->ring + n_iteration + 1);
-    sweep->scaled = (double **)(sweep->observed + n_observed);
-    sweep->extent = (cte_extent *)(void *)(sweep->scaled + n_observed);
+    sweep->extent = (cte_extent *)(sweep->ring + n_iteration + 1);
+    sweep->observed = (float **)(sweep->extent + n_observed);
     doubles = (double *)(((uintptr_t)sweep->memory[1] + 63) & ~(uintptr_t)63) + CTE_LEAD;
-    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + n_observed + 3)) + CTE_LEAD;
+    floats = (float *)(doubles - CTE_LEAD + length * (n_ring + 3)) + CTE_LEAD;
     for (ptrdiff_t k = 0; k <= n_iteration; ++k)
         for (int i = 0; i < 3; ++i) {
             sweep->ring[k].rest[i] = doubles + (3 * k + i) * length;
@@ -112,10 +110,8 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
     sweep->zeros = doubles + n_ring * length;
     sweep->adjust = sweep->zeros + length;
     sweep->spare = sweep->adjust + length;
-    for (ptrdiff_t i = 0; i < n_observed; ++i) {
+    for (ptrdiff_t i = 0; i < n_observed; ++i)
         sweep->observed[i] = floats + (n_ring + i) * length;
-        sweep->scaled[i] = doubles + (n_ring + 3 + i) * length;
-    }
     sweep->doubtful = (int32_t *)(void *)(floats + (n_ring + n_observed) * length);
     return CAL_OK;
 }
@@ -128,16 +124,16 @@ static void cte_sweep_enter(cte_sweep *sweep, const cte_kernels *kernels, const 
     const cte_ring *to = &sweep->ring[0];
 
     sweep->extent[at] = kernels->enter(observed + from, start + from, n_row, sweep->scale, sweep->observed[at],
-                                       to->smooth[col % 3], sweep->scaled[at], to->rest[col % 3]);
+                                       to->smooth[col % 3], to->rest[col % 3]);
 }
 
 /* Bound on the difference between two ways to compute an adjustment in double.
  *
  * With u = 2^-53, N the read noise, P and D the largest pixel and the largest difference of the three columns: the official
- * way rounds each term a few times, which is at most (3.3 + 2.6 N) u, and adds up 9 pixels and takes away 9 others, which
- * puts the mean of the 3 x 3 differences wrong by (P + 18 D) u.  An adjustment changes by no more than 1/79 of that.  The
- * vector kernels add up differences, (10.3 + 9.5 N + D / 12) u.  Together (13.6 + 12.1 N + P / 79 + D / 3.2) u; here with room.
- * An iteration moves a pixel by less than (1 + N) / 5. */
+ * way rounds each term a few times, which makes (3.3 + 2.6 N) u at most.  It adds up 9 pixels and takes away 9 others, which
+ * puts the mean of the 3 x 3 differences wrong by (P + 18 D) u; an adjustment changes by no more than 1/79 of that.  The
+ * vector kernels add up differences, (10.3 + 9.5 N + D / 13) u.  Together (13.6 + 12.1 N + P / 79 + D / 3.2) u; here with
+ * some room.  An iteration moves a pixel by less than (1 + N) / 5. */
 static double cte_error(const cte_extent *most, ptrdiff_t iteration, double read_noise)
 {
     const double rest = most->rest + (double)iteration * 0.2 * (1.0 + read_noise);
@@ -160,8 +156,8 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
         return CAL_BAD_SIZE;
     if (!(read_noise > 0.0) || (isa = cal_cte_isa(isa)) < 0)
         return CAL_BAD_VALUE;
-    /* Beyond, powers of scaled differences leave the range of double, and adjustments that of float. */
-    kernels = cal_cte_kernels(read_noise < 1e30 && read_noise > 1e-30 ? isa : CAL_CTE_SCALAR);
+    /* Below, products of scaled differences leave the range of double; far above, adjustments that of float. */
+    kernels = cal_cte_kernels(read_noise > 1e-3 && read_noise < 1e20 ? isa : CAL_CTE_SCALAR);
     status = cte_sweep_start(&sweep, n_row, n_iteration);
     if (status != CAL_OK)
         goto done;
@@ -202,7 +198,6 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
                 most.pixel = fmax(most.pixel, sweep.extent[at].pixel);
                 most.rest = fmax(most.rest, sweep.extent[at].rest);
             }
-            task.scaled = sweep.scaled[col % (n_iteration + 2)];
             task.center = task.at_edge ? sweep.zeros : task.rest[1];
             task.error = cte_error(&most, k, read_noise);
             /* Vectors may run over the end of the column, but not here. */

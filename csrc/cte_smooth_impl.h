@@ -66,9 +66,8 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     float *CAL_RESTRICT result = task->result;
     int32_t *CAL_RESTRICT doubtful = task->doubtful;
     const ptrdiff_t n_row = task->n_row;
-    const double *CAL_RESTRICT scaled = task->scaled;
     const vec error = SPREAD(4.0 * task->error), minus_error = SPREAD(-4.0 * task->error), step = SPREAD(0.1875);
-    const vec unscale = SPREAD(task->four), minus_scale = SPREAD(-task->scale);
+    const vec unscale = SPREAD(task->four), scale = SPREAD(task->scale);
     vec sum = SPREAD(0.0);
     double total;
     ptrdiff_t n, n_doubtful = 0;
@@ -85,7 +84,8 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
         SAME same;
         const vec change = ROUND(FMA(t, unscale, minus_error), FMA(t, unscale, error), &same);
         const fvec next = NARROW(FMA(change, step, WIDEN(FLOAD(smooth + row))));
-        const vec left = FMA(WIDEN(next), minus_scale, LOAD(scaled + row));
+        /* Exact before it is scaled. */
+        const vec left = MUL(SUB(WIDEN(seen), WIDEN(next)), scale);
         const unsigned fine = FINE(same, seen, next);
 
         FSTORE(result + row, next);
@@ -105,7 +105,7 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
 }
 
 static cte_extent NAME(enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
-                              float *smooth, double *scaled, double *rest)
+                              float *smooth, double *rest)
 {
-    return cte_enter(observed, start, n_row, scale, seen, smooth, scaled, rest);
+    return cte_enter(observed, start, n_row, scale, seen, smooth, rest);
 }
