@@ -200,6 +200,17 @@ int cal_cte_traps(const int32_t *index, const double *node, ptrdiff_t n_entry, p
     return CAL_OK;
 }
 
+/* Is any pixel from row 10 on below a limit? */
+CAL_CLONES
+static int cte_any_below(const double *packet, ptrdiff_t n_row, double limit)
+{
+    int64_t any = 0;
+
+    for (ptrdiff_t row = 10; row < n_row; ++row)
+        any |= packet[row] < limit;
+    return any != 0;
+}
+
 /* Weaken the traps from each over-subtracted pixel back to the pixel that lost most; 1 if there was any. */
 static int cte_weaken(const cal_cte_plan *plan, cte_column *column)
 {
@@ -208,11 +219,8 @@ static int cte_weaken(const cal_cte_plan *plan, cte_column *column)
     const double low = plan->oversubtraction > -5.0 ? plan->oversubtraction : -5.0;
     int found = 0;
 
-    for (ptrdiff_t row = 10; row < column->n_row; ++row)
-        found |= restored[row] < low;
-    if (!found)
+    if (!cte_any_below(restored, column->n_row, low))
         return 0;
-    found = 0;
     for (ptrdiff_t row = 10; row < column->n_row - 2; ++row) {
         const double two = restored[row] + restored[row + 1];
         const double three = two + restored[row + 2];
@@ -249,38 +257,57 @@ static void cte_restore(const cal_cte_plan *plan, cte_column *column, const cte_
     }
 }
 
-/* Do the vector kernels' conditions on the pixels hold? */
-static int cte_is_plain(const cal_cte_plan *plan, const cte_column *column)
+/* Take a column up; returns whether the vector kernels' conditions on its pixels hold. */
+CAL_CLONES
+static int cte_take(cte_column *column, const float *CAL_RESTRICT image, const float *CAL_RESTRICT traps)
 {
-    int plain = plan->plain;
+    const ptrdiff_t n_row = column->n_row;
+    double *CAL_RESTRICT observed = column->observed;
+    int32_t odd = 0;
+
+    memcpy(column->traps, traps, sizeof(float) * (size_t)n_row);
+    for (ptrdiff_t row = 0; row < n_row; ++row) {
+        observed[row] = (double)image[row];
+        odd |= !(fabsf(image[row]) <= FLT_MAX);
+    }
+    for (ptrdiff_t row = 0; row < n_row; ++row)
+        odd |= !(traps[row] >= 0.0F) | !(traps[row] <= FLT_MAX);
+    return !odd;
+}
+
+CAL_CLONES
+static void cte_give(const cte_column *column, float *CAL_RESTRICT result)
+{
+    const double *CAL_RESTRICT packet = column->packet;
 
     for (ptrdiff_t row = 0; row < column->n_row; ++row)
-        plain &= fabs(column->observed[row]) <= DBL_MAX && column->traps[row] >= 0.0F && column->traps[row] <= FLT_MAX;
-    return plain;
+        result[row] = (float)packet[row];
 }
 
 /* Widen the trap density, and prepare what is captured where. */
+CAL_CLONES
 static void cte_fill(const cal_cte_plan *plan, cte_column *column, ptrdiff_t block)
 {
     const ptrdiff_t n_row = column->n_row;
+    const double amount = plan->equal ? plan->amount[0] : 1.0;
+    const float *CAL_RESTRICT traps = column->traps;
+    double *CAL_RESTRICT density = column->density, *CAL_RESTRICT trap = column->trap;
 
-    for (ptrdiff_t row = 0; row < n_row; ++row)
-        column->density[row] = (double)column->traps[row];
+    for (ptrdiff_t row = 0; row < n_row; ++row) {
+        density[row] = (double)traps[row];
+        trap[row] = amount * (double)traps[row];
+    }
     if (block == 0)
         return;
     memset(column->known, 0, (size_t)column->n_known);
-    for (ptrdiff_t row = 0; row < n_row; ++row)
-        column->trap[row] = (plan->equal ? plan->amount[0] : 1.0) * column->density[row];
     for (ptrdiff_t first = 0; first < n_row; first += block) {
         const ptrdiff_t last = first + block < n_row ? first + block : n_row;
-        double most = first > 0 ? column->trap[first - 1] : 0.0;
-        int falls = 0;
+        int32_t falls = first > 0 && traps[first] < traps[first - 1];
 
-        for (ptrdiff_t row = first; row < last; ++row) {
-            most = column->trap[row] > most ? column->trap[row] : most;
-            falls |= row > 0 && column->density[row] < column->density[row - 1];
-        }
-        column->trap_most[first / block] = falls ? -1.0 : most;
+        for (ptrdiff_t row = first + 1; row < last; ++row)
+            falls |= traps[row] < traps[row - 1];
+        /* Where the density does not fall, the last row captures most. */
+        column->trap_most[first / block] = falls ? -1.0 : trap[last - 1];
     }
 }
 
@@ -334,11 +361,8 @@ static int cte_columns(const cal_cte_plan *plan, const float *image, const float
         const cte_kernels *kernels;
         int run = 0, again = 0;
 
-        for (ptrdiff_t row = 0; row < n_row; ++row) {
-            column.observed[row] = (double)image[col * n_row + row];
-            column.traps[row] = traps[col * n_row + row];
-        }
-        kernels = cte_is_plain(plan, &column) ? cal_cte_kernels(plan->isa) : &cal_cte_scalar;
+        kernels = cte_take(&column, image + col * n_row, traps + col * n_row) && plan->plain ? cal_cte_kernels(plan->isa)
+                                                                                             : &cal_cte_scalar;
         do {
             cte_fill(plan, &column, kernels->block);
             if (inverse) {
@@ -349,8 +373,7 @@ static int cte_columns(const cal_cte_plan *plan, const float *image, const float
                 kernels->readout(plan, &column);
             }
         } while (++run < CTE_MAX_RUN && again);
-        for (ptrdiff_t row = 0; row < n_row; ++row)
-            result[col * n_row + row] = (float)column.packet[row];
+        cte_give(&column, result + col * n_row);
         if (n_run != NULL)
             n_run[col] = run;
     }

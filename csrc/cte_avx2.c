@@ -140,7 +140,7 @@ static inline vec cte_add_square(unsigned mask, vec v, vec sum)
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx2 = {BLOCK, 1, readout_avx2, update_avx2, enter_avx2, smooth_avx2};
+const cte_kernels cal_cte_avx2 = {BLOCK, 1, readout_avx2, update_avx2, enter_avx2, least_avx2, smooth_avx2};
 
 CTE_TARGET_POP
 

@@ -91,7 +91,7 @@ static inline unsigned cte_fine(__mmask8 same, __m256 o, __m256 s)
 #include "cte_readout_impl.h"
 #include "cte_smooth_impl.h"
 
-const cte_kernels cal_cte_avx512 = {BLOCK, 1, readout_avx512, update_avx512, enter_avx512, smooth_avx512};
+const cte_kernels cal_cte_avx512 = {BLOCK, 1, readout_avx512, update_avx512, enter_avx512, least_avx512, smooth_avx512};
 
 CTE_TARGET_POP
 

@@ -271,4 +271,5 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
     *count = (double)(n_row + n);
 }
 
-const cte_kernels cal_cte_baseline = {BLOCK, 0, cte_readout_baseline, cte_update_baseline, cal_cte_enter, cte_smooth_baseline};
+const cte_kernels cal_cte_baseline = {BLOCK, 0, cte_readout_baseline, cte_update_baseline, cal_cte_enter, cal_cte_least,
+                                      cte_smooth_baseline};

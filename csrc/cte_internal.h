@@ -89,10 +89,10 @@ typedef struct {
     cte_state *state;  /* [n_level] */
 } cte_column;
 
-/* Largest magnitudes of a column that is smoothed: of its pixels, and of observed - smooth; non-finite pixels, next to which
- * adjustments come out as NaN, do not count. */
+/* Of a column that enters the smoothing: the largest magnitude of its pixels and smooth pixels, and the largest difference
+ * between them.  Non-finite pixels, next to which adjustments come out as NaN, do not count. */
 typedef struct {
-    double pixel, rest;
+    double most, apart;
 } cte_extent;
 
 /* One column of one smoothing iteration.  Neighbors: [0] left, [1] the column itself, [2] right.  Columns may be read
@@ -129,6 +129,8 @@ typedef struct {
     /* Copy a column and its smooth state, subtract and scale them. */
     cte_extent (*enter)(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
                         float *smooth, double *rest);
+    /* The smallest magnitude of a column. */
+    double (*least)(const float *column, ptrdiff_t n_row);
     /* One smoothing iteration of one column: result, rest_after, and the sums of cal_cte_smooth. */
     void (*smooth)(const cte_smooth_task *task, double *square, double *count);
 } cte_kernels;
@@ -150,7 +152,7 @@ static inline cte_extent cte_enter(const float *CAL_RESTRICT observed, const flo
     const uint32_t infinite = UINT32_C(0x7F800000);
     uint32_t seen_most = 0, smooth_most = 0, rest_most = 0;
     cte_extent extent;
-    float pixel, apart;
+    float most, apart;
 
     for (ptrdiff_t row = 0; row < n_row; ++row) {
         const uint32_t o = cte_magnitude(observed[row]), s = cte_magnitude(start[row]);
@@ -175,13 +177,29 @@ static inline cte_extent cte_enter(const float *CAL_RESTRICT observed, const flo
         }
     }
     seen_most = smooth_most > seen_most ? smooth_most : seen_most;
-    memcpy(&pixel, &seen_most, sizeof pixel);
+    memcpy(&most, &seen_most, sizeof most);
     memcpy(&apart, &rest_most, sizeof apart);
-    extent.pixel = (double)pixel;
-    extent.rest = (double)apart;
+    extent.most = (double)most;
+    extent.apart = (double)apart;
     return extent;
 }
 
+/* cte_kernels.least, likewise. */
+static inline double cte_least(const float *column, ptrdiff_t n_row)
+{
+    int32_t least = 0x7F800000;
+    float value;
+
+    for (ptrdiff_t row = 0; row < n_row; ++row) {
+        const int32_t bits = (int32_t)cte_magnitude(column[row]);
+
+        least = bits < least ? bits : least;
+    }
+    memcpy(&value, &least, sizeof value);
+    return (double)value;
+}
+
+double cal_cte_least(const float *column, ptrdiff_t n_row);
 cte_extent cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
                          float *smooth, double *rest);
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count);

@@ -2,8 +2,21 @@
 #include "cte_internal.h"
 
 /* Pixels are moved in tiles: one direction or the other jumps from line to line. */
-#define TILE_COL 64
+#define TILE_COL 128
 #define TILE_ROW 16
+
+/* Copy a run of pixels `step` elements apart. */
+static void cte_copy_run(const float *from, ptrdiff_t step, ptrdiff_t n, float *to)
+{
+    if (step == 1)
+        memcpy(to, from, sizeof(float) * (size_t)n);
+    else if (step == -1)
+        for (ptrdiff_t i = 0; i < n; ++i)
+            to[i] = from[-i];
+    else
+        for (ptrdiff_t i = 0; i < n; ++i)
+            to[i] = from[i * step];
+}
 
 int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step, ptrdiff_t row_step,
                    float *image)
@@ -12,54 +25,77 @@ int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff
 
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
+    if (row_step * row_step == 1) {
+        for (ptrdiff_t col = 0; col < n_col; ++col)
+            cte_copy_run(plane + col * col_step, row_step, n_row, image + col * n_row);
+        return CAL_OK;
+    }
     for (ptrdiff_t col = 0; col < n_col; col += TILE_COL) {
         const ptrdiff_t n = n_col - col < TILE_COL ? n_col - col : TILE_COL;
 
         for (ptrdiff_t row = 0; row < n_row; row += TILE_ROW) {
             const ptrdiff_t m = n_row - row < TILE_ROW ? n_row - row : TILE_ROW;
-            const float *const from = plane + col * col_step + row * row_step;
-            float *const to = image + col * n_row + row;
 
             for (ptrdiff_t v = 0; v < m; ++v)
-                for (ptrdiff_t u = 0; u < n; ++u)
-                    tile[v][u] = from[u * col_step + v * row_step];
+                cte_copy_run(plane + col * col_step + (row + v) * row_step, col_step, n, tile[v]);
             for (ptrdiff_t u = 0; u < n; ++u)
                 for (ptrdiff_t v = 0; v < m; ++v)
-                    to[u * n_row + v] = tile[v][u];
+                    image[(col + u) * n_row + row + v] = tile[v][u];
         }
     }
     return CAL_OK;
 }
 
-/* A run of pixels `step` elements apart. */
-static void cte_combine_run(const float *delta, ptrdiff_t n, ptrdiff_t step, float *sci, float *err)
+/* A run of neighboring pixels. */
+CAL_CLONES
+static void cte_combine_neighbors(const float *CAL_RESTRICT delta, ptrdiff_t n, float *CAL_RESTRICT sci,
+                                  float *CAL_RESTRICT err)
 {
     for (ptrdiff_t i = 0; i < n; ++i) {
-        const float square = err[i * step] * err[i * step];
+        const float square = err[i] * err[i];
         const double extra = 0.1 * fabs((double)delta[i]);
 
-        sci[i * step] += delta[i];
-        err[i * step] = (float)sqrt((double)square + extra * extra);
+        sci[i] += delta[i];
+        err[i] = (float)sqrt((double)square + extra * extra);
     }
+}
+
+/* A run of pixels `step` elements apart; `delta` is in the order of their addresses if they are neighbors. */
+static void cte_combine_run(const float *delta, ptrdiff_t n, ptrdiff_t step, float *sci, float *err)
+{
+    const ptrdiff_t first = step == -1 ? 1 - n : 0;
+
+    if (step * step == 1)
+        cte_combine_neighbors(delta, n, sci + first, err + first);
+    else
+        for (ptrdiff_t i = 0; i < n; ++i)
+            cte_combine_neighbors(delta + i, 1, sci + i * step, err + i * step);
 }
 
 int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step,
                     ptrdiff_t row_step, float *sci, float *err)
 {
     const int along_columns = row_step * row_step <= col_step * col_step;
-    float delta[TILE_ROW][TILE_COL];
+    float delta[TILE_ROW][TILE_COL], column[TILE_ROW];
 
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
     if (along_columns) {
-        for (ptrdiff_t u = 0; u < n_col; ++u) {
-            for (ptrdiff_t row = 0; row < n_row; row += TILE_COL) {
-                const ptrdiff_t n = n_row - row < TILE_COL ? n_row - row : TILE_COL;
-                const ptrdiff_t at = u * col_step + row * row_step;
+        float *const run = delta[0];
 
-                for (ptrdiff_t i = 0; i < n; ++i)
-                    delta[0][i] = restored[u * n_row + row + i] - smooth[u * n_row + row + i];
-                cte_combine_run(delta[0], n, row_step, sci + at, err + at);
+        for (ptrdiff_t col = 0; col < n_col; ++col) {
+            for (ptrdiff_t row = 0; row < n_row; row += TILE_COL * TILE_ROW) {
+                const ptrdiff_t n = n_row - row < TILE_COL * TILE_ROW ? n_row - row : TILE_COL * TILE_ROW;
+                const float *const after = restored + col * n_row + row, *const before = smooth + col * n_row + row;
+                const ptrdiff_t at = col * col_step + row * row_step;
+
+                if (row_step == -1)
+                    for (ptrdiff_t i = 0; i < n; ++i)
+                        run[i] = after[n - 1 - i] - before[n - 1 - i];
+                else
+                    for (ptrdiff_t i = 0; i < n; ++i)
+                        run[i] = after[i] - before[i];
+                cte_combine_run(run, n, row_step, sci + at, err + at);
             }
         }
         return CAL_OK;
@@ -68,14 +104,21 @@ int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col,
         const ptrdiff_t n = n_col - col < TILE_COL ? n_col - col : TILE_COL;
 
         for (ptrdiff_t row = 0; row < n_row; row += TILE_ROW) {
-            const ptrdiff_t row_last = row + TILE_ROW < n_row ? row + TILE_ROW : n_row;
+            const ptrdiff_t m = n_row - row < TILE_ROW ? n_row - row : TILE_ROW;
 
-            for (ptrdiff_t i = 0; i < n; ++i)
-                for (ptrdiff_t v = row; v < row_last; ++v)
-                    delta[v - row][i] = restored[(col + i) * n_row + v] - smooth[(col + i) * n_row + v];
-            for (ptrdiff_t v = row; v < row_last; ++v)
-                cte_combine_run(delta[v - row], n, col_step, sci + col * col_step + v * row_step,
-                                err + col * col_step + v * row_step);
+            for (ptrdiff_t i = 0; i < n; ++i) {
+                const ptrdiff_t from = (col + i) * n_row + row, to = col_step == -1 ? n - 1 - i : i;
+
+                for (ptrdiff_t v = 0; v < m; ++v)
+                    column[v] = restored[from + v] - smooth[from + v];
+                for (ptrdiff_t v = 0; v < m; ++v)
+                    delta[v][to] = column[v];
+            }
+            for (ptrdiff_t v = 0; v < m; ++v) {
+                const ptrdiff_t at = col * col_step + (row + v) * row_step;
+
+                cte_combine_run(delta[v], n, col_step, sci + at, err + at);
+            }
         }
     }
     return CAL_OK;

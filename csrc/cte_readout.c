@@ -62,7 +62,8 @@ static void cte_update_scalar(cte_column *column, double noise_squared)
     }
 }
 
-const cte_kernels cal_cte_scalar = {0, 0, cte_readout_scalar, cte_update_scalar, cal_cte_enter, cal_cte_smooth_scalar};
+const cte_kernels cal_cte_scalar = {0, 0, cte_readout_scalar, cte_update_scalar, cal_cte_enter, cal_cte_least,
+                                    cal_cte_smooth_scalar};
 
 ptrdiff_t cal_cte_readout_block(const cal_cte_plan *plan, cte_column *column, ptrdiff_t first, ptrdiff_t n,
                                 ptrdiff_t top)

@@ -52,6 +52,11 @@ cte_extent cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_
     return cte_enter(observed, start, n_row, scale, seen, smooth, rest);
 }
 
+double cal_cte_least(const float *column, ptrdiff_t n_row)
+{
+    return cte_least(column, n_row);
+}
+
 void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *count)
 {
     double sum = 0.0;
@@ -67,13 +72,15 @@ void cal_cte_smooth_scalar(const cte_smooth_task *task, double *square, double *
 typedef struct {
     float *smooth[3];
     double *rest[3];
+    double least[3]; /* smallest magnitude in smooth; negative: not yet known */
 } cte_ring;
 
 /* Workspace of a sweep: column after column enters at iteration 0; iteration k runs k columns behind. */
 typedef struct {
     ptrdiff_t n_row, n_iteration;
     float **observed; /* [n_iteration + 2] column c at [c % (n_iteration + 2)] */
-    cte_extent *extent; /* [n_iteration + 2] theirs */
+    cte_extent *extent; /* [n_iteration + 2] of them and what smoothing began with */
+    double *least;    /* [n_iteration + 2] their smallest magnitude; negative: not yet known */
     cte_ring *ring;   /* [n_iteration + 1] */
     double scale;
     double *zeros, *adjust, *spare;
@@ -91,7 +98,7 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
 
     sweep->n_row = n_row;
     sweep->n_iteration = n_iteration;
-    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(cte_extent)) +
+    sweep->memory[0] = malloc((size_t)n_observed * (sizeof(float *) + sizeof(cte_extent) + sizeof(double)) +
                               (size_t)(n_iteration + 1) * sizeof(cte_ring));
     sweep->memory[1] =
         calloc((size_t)(length * (2 * (n_ring + 3) + n_ring + n_observed + 1)) + 32, sizeof(float));
@@ -99,7 +106,8 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
         return CAL_NO_MEMORY;
     sweep->ring = sweep->memory[0];
     sweep->extent = (cte_extent *)(sweep->ring + n_iteration + 1);
-    sweep->observed = (float **)(sweep->extent + n_observed);
+    sweep->least = (double *)(sweep->extent + n_observed);
+    sweep->observed = (float **)(void *)(sweep->least + n_observed);
     doubles = (double *)(((uintptr_t)sweep->memory[1] + 63) & ~(uintptr_t)63) + CTE_LEAD;
     floats = (float *)(doubles - CTE_LEAD + length * (n_ring + 3)) + CTE_LEAD;
     for (ptrdiff_t k = 0; k <= n_iteration; ++k)
@@ -121,24 +129,57 @@ static void cte_sweep_enter(cte_sweep *sweep, const cte_kernels *kernels, const 
                             ptrdiff_t col)
 {
     const ptrdiff_t n_row = sweep->n_row, from = col * n_row, at = col % (sweep->n_iteration + 2);
-    const cte_ring *to = &sweep->ring[0];
+    cte_ring *to = &sweep->ring[0];
 
     sweep->extent[at] = kernels->enter(observed + from, start + from, n_row, sweep->scale, sweep->observed[at],
                                        to->smooth[col % 3], to->rest[col % 3]);
+    sweep->least[at] = to->least[col % 3] = -1.0;
+}
+
+/* Smallest magnitude among the columns around `col`, before an iteration. */
+static double cte_least_around(cte_sweep *sweep, const cte_kernels *kernels, const cte_smooth_task *task, ptrdiff_t col,
+                               cte_ring *from)
+{
+    double least = INFINITY;
+
+    for (int i = 0; i < 3; ++i) {
+        const ptrdiff_t near = task->at_edge ? col : col - 1 + i;
+        double *const observed = &sweep->least[near % (sweep->n_iteration + 2)], *const smooth = &from->least[near % 3];
+
+        if (*observed < 0.0)
+            *observed = kernels->least(task->observed[i], task->n_row);
+        if (*smooth < 0.0)
+            *smooth = kernels->least(task->smooth[i], task->n_row);
+        least = fmin(least, fmin(*observed, *smooth));
+    }
+    return least;
 }
 
 /* Bound on the difference between two ways to compute an adjustment in double.
  *
- * With u = 2^-53, N the read noise, P and D the largest pixel and the largest difference of the three columns: the official
- * way rounds each term a few times, which makes (3.3 + 2.6 N) u at most.  It adds up 9 pixels and takes away 9 others, which
- * puts the mean of the 3 x 3 differences wrong by (P + 18 D) u; an adjustment changes by no more than 1/79 of that.  The
- * vector kernels add up differences, (10.3 + 9.5 N + D / 13) u.  Together (13.6 + 12.1 N + P / 79 + D / 3.2) u; here with
- * some room.  An iteration moves a pixel by less than (1 + N) / 5. */
-static double cte_error(const cte_extent *most, ptrdiff_t iteration, double read_noise)
+ * With u = 2^-53, N the read noise, P and D the largest pixel and difference of the columns: the official way rounds each
+ * term a few times, which makes (3.3 + 2.6 N) u at most.  It adds up 9 pixels and takes away 9 others, which puts the mean
+ * of the 3 x 3 differences wrong by (P + 18 D) u; an adjustment changes by no more than 1/79 of that.  The vector kernels add
+ * up differences, (10.3 + 9.5 N + D / 13) u.  Together (13.6 + 12.1 N + P / 79 + D / 3.2) u; here with some room.  An
+ * iteration moves a pixel by less than (1 + N) / 5.
+ *
+ * Floats of a magnitude of at least L are multiples of 2^-24 L, so their sums are exact below 2^29 L: then P has no part in
+ * it.  L is looked for only where P matters. */
+static double cte_error(cte_sweep *sweep, const cte_kernels *kernels, const cte_smooth_task *task, ptrdiff_t col,
+                        ptrdiff_t iteration, double read_noise)
 {
-    const double rest = most->rest + (double)iteration * 0.2 * (1.0 + read_noise);
+    double error = (1.0 + read_noise) * 4e-15, most = 0.0, apart = 0.0;
 
-    return (1.0 + read_noise) * 4e-15 + rest * 0x1p-54 + (most->pixel + rest) * 0x1p-59;
+    for (ptrdiff_t near = task->at_edge ? col : col - 1; near <= (task->at_edge ? col : col + 1); ++near) {
+        most = fmax(most, sweep->extent[near % (sweep->n_iteration + 2)].most);
+        apart = fmax(apart, sweep->extent[near % (sweep->n_iteration + 2)].apart);
+    }
+    apart += (double)iteration * 0.2 * (1.0 + read_noise);
+    most += apart;
+    error += apart * 0x1p-54;
+    if (most * 0x1p-59 < error || most + 20.0 * apart > 0x1p28 * cte_least_around(sweep, kernels, task, col, &sweep->ring[iteration - 1]))
+        error += most * 0x1p-59;
+    return error;
 }
 
 int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_first,
@@ -180,9 +221,9 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
         if (front < leave)
             cte_sweep_enter(&sweep, kernels, observed, start, front);
         for (ptrdiff_t k = 1; k <= n_iteration; ++k) {
-            const cte_ring *from = &sweep.ring[k - 1], *to = &sweep.ring[k];
+            const cte_ring *from = &sweep.ring[k - 1];
+            cte_ring *to = &sweep.ring[k];
             const ptrdiff_t col = front - k, halo = n_iteration - k;
-            cte_extent most = {0.0, 0.0};
             double total, n;
             int direct;
 
@@ -190,21 +231,20 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
                 continue;
             task.at_edge = col == 0 || col == n_col - 1;
             for (int i = 0; i < 3; ++i) {
-                const ptrdiff_t near = task.at_edge ? col : col - 1 + i, at = near % (n_iteration + 2);
+                const ptrdiff_t near = task.at_edge ? col : col - 1 + i;
 
                 task.smooth[i] = from->smooth[near % 3];
-                task.observed[i] = sweep.observed[at];
+                task.observed[i] = sweep.observed[near % (n_iteration + 2)];
                 task.rest[i] = task.at_edge && i != 1 ? sweep.zeros : from->rest[near % 3];
-                most.pixel = fmax(most.pixel, sweep.extent[at].pixel);
-                most.rest = fmax(most.rest, sweep.extent[at].rest);
             }
             task.center = task.at_edge ? sweep.zeros : task.rest[1];
-            task.error = cte_error(&most, k, read_noise);
+            task.error = cte_error(&sweep, kernels, &task, col, k, read_noise);
             /* Vectors may run over the end of the column, but not here. */
             direct = k == n_iteration && n_row % CTE_LANES == 0;
             task.result = direct ? result + col * n_row : to->smooth[col % 3];
             task.rest_after = to->rest[col % 3];
             kernels->smooth(&task, &total, &n);
+            to->least[col % 3] = -1.0;
             if (col >= col_first && col < col_last) {
                 square[(k - 1) * n_col + col] = total;
                 count[(k - 1) * n_col + col] = n;

@@ -109,3 +109,8 @@ static cte_extent NAME(enter)(const float *observed, const float *start, ptrdiff
 {
     return cte_enter(observed, start, n_row, scale, seen, smooth, rest);
 }
+
+static double NAME(least)(const float *column, ptrdiff_t n_row)
+{
+    return cte_least(column, n_row);
+}

@@ -57,7 +57,7 @@ SMOOTHING_TOLERANCE = 0.00001
 MIN_READ_NOISE = 0.1
 
 _BATCH = 8  # smoothing iterations in one sweep over the image
-_SMOOTH_COLUMNS = 512  # columns of one smoothing task
+_SMOOTH_PIXELS = 5_000_000  # of one smoothing task, which begins _BATCH columns before and ends as many behind its own
 _TASK = 1_200_000  # rows of all sub-steps of one readout task
 _SPELL = 0.025  # seconds after which a readout task looks whether it is cancelled, as far as columns take equally long
 
@@ -194,7 +194,7 @@ def smooth(
     n_col = len(observed)
     if noise < MIN_READ_NOISE or observed.size == 0:
         return Smoothed(observed.copy(), 0, 0.0)
-    n_range = max(n_threads, -(-n_col // _SMOOTH_COLUMNS))
+    n_range = max(n_threads, -(-observed.size // _SMOOTH_PIXELS))
     ranges = _column_tasks(n_col, max(-(-n_col // n_range), 1))
     spare = [np.empty_like(observed), np.empty_like(observed)]
     current, done, batch = observed, 0, 1 if isa == "scalar" else _BATCH
@@ -259,18 +259,26 @@ def _rms(square: NDArray[np.float64], count: NDArray[np.float64]) -> list[float]
 
 
 def _remaining(history: list[float], goal: float, most: int) -> int:
-    """Iterations to the goal, by extrapolating the last steps as a geometric series; at least 1, at most `most`."""
-    if len(history) < 3:
+    """Iterations to the goal, foreseen from the last steps of the rms; at least 1, at most `most`.
+
+    The steps shrink by a ratio that grows slowly.  Of the guesses with a constant ratio and with a constant growth of it
+    the lower one is taken: to have guessed too few costs one more sweep, too many a whole one.
+    """
+    steps = np.diff(history[-4:])
+    if len(steps) < 3 or not (steps > 0).all():
         return most
-    step, before = history[-1] - history[-2], history[-2] - history[-3]
-    ratio = step / before if before > 0 else 1.0
-    value = history[-1]
-    for n in range(1, most + 1):
-        step *= ratio
-        value += step
-        if not value < goal:
-            return n
-    return most
+    ratios = steps[1:] / steps[:-1]
+    guess = most
+    for growth in (1.0, ratios[1] / ratios[0]):
+        step, ratio, value = steps[-1], ratios[-1], history[-1]
+        for n in range(1, guess):
+            ratio *= growth
+            step *= ratio
+            value += step
+            if not value < goal:
+                guess = n
+                break
+    return guess
 
 
 def trap_map(
