@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from calacs import cte
+from calacs._core import cte as core
 from calacs.errors import InvalidValue, SizeMismatch, TableError
 from helpers import at_once, read_only, same_bits
 from oracles import cte as oracle
@@ -88,7 +89,7 @@ def test_narrow_images_are_smoothed_as_far_as_they_go(isa, shape):
 
 
 @isas
-@pytest.mark.parametrize("image", ["flat", "zero", "huge", "tiny", "mixed"])
+@pytest.mark.parametrize("image", ["flat", "zero", "huge", "tiny", "mixed", "bright", "bright and faint"])
 def test_smoothing_of_images_beyond_the_common_range(isa, image):
     random = np.random.default_rng(3)
     values = {
@@ -97,6 +98,8 @@ def test_smoothing_of_images_beyond_the_common_range(isa, image):
         "huge": random.normal(0, 1e20, (6, 40)),
         "tiny": random.normal(0, 1e-20, (6, 40)),
         "mixed": random.choice([0.0, -0.0, 1e-30, 0.1, -0.1, 20.0, 8e4, 1e12], (6, 40)),
+        "bright": make_scene(33, 6, 200, sky=100.0, noise=3.0, n_star=40, peak=8e4),
+        "bright and faint": make_scene(34, 6, 200, n_star=40, peak=8e4) * random.choice([1.0, 1e-7], (6, 200)),
     }[image].astype(np.float32)
     assert same_bits(cte.smooth(values, 4.2, isa=isa).image, oracle.smooth(values, 4.2)[0])
 
@@ -343,6 +346,17 @@ def test_captures_whose_squares_leave_the_range_go_through_the_definition(captur
         assert np.array_equal(cte.forward(image, traps, model, isa=isa), read, equal_nan=True)
 
 
+@pytest.mark.parametrize("n_star", [1, 2, 5, 20])
+@pytest.mark.parametrize("n_tail", [3, 60, 100])
+def test_the_same_few_rows_capture_in_many_levels(n_star, n_tail):
+    image = make_scene([37, n_star], 1, 200, sky=5.0, noise=1.0, n_star=n_star, peak=2e4)
+    traps, model = make_traps(38, 1, 200, falling=1), make_model(100, n_tail, 3e4, n_transfer=2, n_iteration=2)
+    read, restored = oracle.forward(image, traps, model), cte.inverse(image, traps, model, 4.0, isa="scalar").image
+    for isa in ISAS:
+        assert same_bits(cte.forward(image, traps, model, isa=isa), read)
+        assert same_bits(cte.inverse(image, traps, model, 4.0, isa=isa).image, restored)
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_instruction_sets_agree_on_random_problems(seed):
     random = np.random.default_rng(seed)
@@ -433,6 +447,47 @@ def test_other_layouts_are_converted(convert):
     assert same_bits(cte.smooth(convert(image), 4.0).image, cte.smooth(image, 4.0).image)
 
 
+def test_results_go_into_arrays_that_are_given():
+    image, traps, model = make_case("60 rows")
+    out, work = np.full_like(image, np.nan), (np.full_like(image, np.nan), np.full_like(image, np.nan))
+    assert cte.forward(image, traps, model, out=out) is out
+    assert same_bits(out, cte.forward(image, traps, model))
+    assert cte.inverse(image, traps, model, 4.0, out=out).image is out
+    assert same_bits(out, cte.inverse(image, traps, model, 4.0).image)
+    for noise in (4.0, 0.05):
+        smoothed = cte.smooth(image, noise, work=work).image
+        assert any(smoothed is array for array in work)
+        assert same_bits(smoothed, cte.smooth(image, noise).image)
+    nodes = np.ones((2, 4))
+    assert cte.trap_map(image.shape, [0, 2], nodes, out=out).density is out
+    assert same_bits(out, cte.trap_map(image.shape, [0, 2], nodes).density)
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "text"),
+    [
+        (lambda image: image.astype(float), SizeMismatch, "float64"),
+        (lambda image: image[:, :-1].copy(), SizeMismatch, "give a writable C-contiguous float32 array"),
+        (lambda image: np.asfortranarray(image), SizeMismatch, "C-contiguous"),
+        (lambda image: read_only(image.copy())[0], SizeMismatch, "writable"),
+        (lambda image: image.tolist(), SizeMismatch, "list"),
+        (lambda image: image, InvalidValue, "shares memory"),
+    ],
+)
+def test_arrays_unfit_for_a_result_are_refused(out, error, text):
+    image, traps, model = make_case("60 rows")
+    for call in (
+        lambda out: cte.forward(image, traps, model, out=out),
+        lambda out: cte.inverse(image, traps, model, 4.0, out=out),
+        lambda out: cte.smooth(image, 4.0, work=(np.empty_like(image), out)),
+    ):
+        with pytest.raises(error, match=text):
+            call(out(image))
+    array = np.empty_like(image)
+    with pytest.raises(InvalidValue, match=r"work\[1\] shares memory"):
+        cte.smooth(image, 4.0, work=(array, array))
+
+
 def test_empty_images_are_returned_empty():
     model = make_model()
     for shape in ((0, 5), (5, 0), (0, 0)):
@@ -462,6 +517,28 @@ def test_corrections_go_into_views_of_any_orientation(view, turn):
     assert same_bits(err, want_err)
     assert done.n_iteration == smoothed.n_iteration
     assert np.count_nonzero(plane) <= 40 * 60
+
+
+@pytest.mark.parametrize("shape", [(3, 4500), (200, 70), (70, 200)])
+@pytest.mark.parametrize("step", [(1, 1), (1, -1), (-1, 1), (-1, -1), (2, 3), (-3, 2)])
+@pytest.mark.parametrize("turn", [False, True])
+def test_corrections_of_any_size_are_put_down_in_any_direction(shape, step, turn):
+    random = np.random.default_rng(39)
+    view = (slice(None, None, step[0]), slice(None, None, step[1]))
+    planes = random.uniform(1, 50, (2, 2, abs(step[0]) * shape[0], abs(step[1]) * shape[1])).astype(np.float32)
+    if turn:
+        planes = planes.swapaxes(2, 3).copy().swapaxes(2, 3)
+    (sci, err), (restored, smoothed) = planes[0], np.ascontiguousarray(planes[1, :, : shape[0], : shape[1]])
+    delta = restored - smoothed
+    want = [plane.copy() for plane in (sci, err)]
+    want[0][view] += delta
+    want[1][view] = np.sqrt((err[view] * err[view]).astype(float) + (0.1 * np.abs(delta.astype(float))) ** 2)
+    cte.combine(restored, smoothed, sci[view], err[view])
+    assert same_bits(sci, want[0])
+    assert same_bits(err, want[1])
+    gathered = np.empty(shape, np.float32)
+    core.gather(sci[view], gathered)
+    assert same_bits(gathered, sci[view])
 
 
 def test_a_simulation_in_place_is_the_readout():

@@ -82,6 +82,18 @@ def _image(array: ArrayLike, name: str) -> FloatImage:
     return image
 
 
+def _output(out: FloatImage | None, name: str, shape: tuple[int, ...], *others: FloatImage) -> FloatImage:
+    """An array for a result: the one given, or a new one."""
+    if out is None:
+        return np.empty(shape, np.float32)
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != shape or not out.flags.carray:
+        given = f"{out.dtype}{out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise SizeMismatch(f"{name} is {given}; give a writable C-contiguous float32 array {shape}")
+    if any(np.may_share_memory(out, other) for other in others):
+        raise InvalidValue(f"{name} shares memory with another array of the call; give one of its own")
+    return out
+
+
 def _threads(n_threads: int) -> int:
     if n_threads < 0:
         raise InvalidValue(f"n_threads={n_threads}; give 1 or more, or 0 for all processors")
@@ -153,6 +165,7 @@ def smooth(
     n_threads: int = 1,
     isa: str = "auto",
     progress: Progress | None = None,
+    work: tuple[FloatImage, FloatImage] | None = None,
 ) -> Smoothed:
     """Find the smoothest image that is the given one within the read noise.
 
@@ -168,17 +181,19 @@ def smooth(
         Instruction set, for tests: ``"auto"`` or one of `available_isas`; the result does not depend on it.
     progress : callable, optional
         Called as ``progress("smooth", done, total)`` from the calling thread; an exception from it cancels the call.
+    work : tuple of two float32 arrays like the image, optional
+        Arrays to work in instead of new ones; the resulting image is one of them.
 
     Returns
     -------
     Smoothed
-        The image (a new array), the number of iterations, and the rms of image - smooth image (electron), whose
-        last digits depend on the instruction set.
+        The image (a new array, or one of `work`), the number of iterations, and the rms of image - smooth image
+        (electron), whose last digits depend on the instruction set.
 
     Raises
     ------
     SizeMismatch, InvalidValue
-        An array that is not 2-D; a parameter outside its domain.
+        An array that is not 2-D, or unfit for the result; a parameter outside its domain.
 
     Notes
     -----
@@ -192,11 +207,15 @@ def smooth(
     observed = _image(image, "image")
     noise, n_threads, code = _noise(read_noise), _threads(n_threads), _isa(isa)
     n_col = len(observed)
+    first, second = work or (None, None)
+    first = _output(first, "work[0]", observed.shape, observed)
+    second = _output(second, "work[1]", observed.shape, observed, first)
     if noise < MIN_READ_NOISE or observed.size == 0:
-        return Smoothed(observed.copy(), 0, 0.0)
+        first[...] = observed
+        return Smoothed(first, 0, 0.0)
     n_range = max(n_threads, -(-observed.size // _SMOOTH_PIXELS))
     ranges = _column_tasks(n_col, max(-(-n_col // n_range), 1))
-    spare = [np.empty_like(observed), np.empty_like(observed)]
+    spare = [first, second]
     current, done, batch = observed, 0, 1 if isa == "scalar" else _BATCH
     history: list[float] = []
     steps = batch
@@ -288,6 +307,7 @@ def trap_map(
     *,
     first: int = 0,
     fraction: float = 1.0,
+    out: FloatImage | None = None,
 ) -> TrapMap:
     """Relative trap density of each pixel, from sensitivities at four rows of each column.
 
@@ -303,6 +323,8 @@ def trap_map(
         The entry with index ``i`` belongs to column ``i - first``.
     fraction : float
         Scaling with time: 1 at the epoch of the table.
+    out : ndarray of float32, shape `shape`, optional
+        Where to put the map instead of into a new array.
 
     Returns
     -------
@@ -342,7 +364,8 @@ def trap_map(
     if not np.isfinite(node).all():
         row = int(np.flatnonzero(~np.isfinite(node).all(axis=1))[0])
         raise TableError(f"trap map: nodes[{row}] is {node[row].tolist()}; every sensitivity must be finite")
-    density: FloatImage = np.zeros((n_col, n_row), np.float32)
+    density = _output(out, "out", (n_col, n_row))
+    density.fill(0.0)
     covered = np.zeros(n_col, np.uint8)
     _core.traps(entry, node, first, fraction, density, covered)
     return TrapMap(density, covered.astype(bool))
@@ -398,6 +421,7 @@ def forward(
     n_threads: int = 1,
     isa: str = "auto",
     progress: Progress | None = None,
+    out: FloatImage | None = None,
 ) -> FloatImage:
     """Simulate the readout: what the traps make of an image.
 
@@ -411,6 +435,8 @@ def forward(
         Levels and release profiles.
     n_threads, isa, progress
         As in `smooth`; the stage is ``"forward"`` and counts columns.
+    out : ndarray of float32, shape (n_col, n_row), optional
+        Where to put the result instead of into a new array.
 
     Returns
     -------
@@ -428,7 +454,7 @@ def forward(
     """
     n_threads = _threads(n_threads)
     pixels, density, plan = _prepare(image, traps, model, 1.0, isa)
-    result: FloatImage = np.empty_like(pixels)
+    result = _output(out, "out", pixels.shape, pixels, density)
     _by_columns(
         lambda first, last: _core.forward(plan, pixels, density, first, last, result),
         pixels.shape,
@@ -449,6 +475,7 @@ def inverse(
     n_threads: int = 1,
     isa: str = "auto",
     progress: Progress | None = None,
+    out: FloatImage | None = None,
 ) -> Restored:
     """Restore the image that the readout turned into the given one.
 
@@ -464,11 +491,13 @@ def inverse(
         Read noise (electron), above 0: corrections well below it are damped.
     n_threads, isa, progress
         As in `smooth`; the stage is ``"inverse"`` and counts columns.
+    out : ndarray of float32, shape (n_col, n_row), optional
+        Where to put the image instead of into a new array.
 
     Returns
     -------
     Restored
-        The image (a new array, electron), and how often each column was inverted.
+        The image (a new array, or `out`, in electrons), and how often each column was inverted.
 
     Raises
     ------
@@ -491,7 +520,7 @@ def inverse(
             f"read_noise={read_noise:g}: the damping divides by its square; give the read noise of the amplifier in electrons"
         )
     pixels, density, plan = _prepare(image, traps, model, float(read_noise), isa)
-    result: FloatImage = np.empty_like(pixels)
+    result = _output(out, "out", pixels.shape, pixels, density)
     n_run = np.zeros(len(pixels), np.int32)
     _by_columns(
         lambda first, last: _core.inverse(plan, pixels, density, first, last, result, n_run),
@@ -599,6 +628,8 @@ def correct(
         combine(result, work, sci, err)
         return Correction(0, 0.0, 0)
     smoothed = smooth(work, read_noise, n_threads=n_threads, isa=isa, progress=progress)
-    restored = inverse(smoothed.image, traps, model, read_noise, n_threads=n_threads, isa=isa, progress=progress)
+    restored = inverse(
+        smoothed.image, traps, model, read_noise, n_threads=n_threads, isa=isa, progress=progress, out=work
+    )
     combine(restored.image, smoothed.image, sci, err)
     return Correction(smoothed.n_iteration, smoothed.rms, int((restored.n_run > 1).sum()))

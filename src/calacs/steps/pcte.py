@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from calacs import cte, ctetab
 from calacs._core import cte as core
+from calacs.ctemodel import FloatImage
 from calacs.ctetab import CteTable, TrapSet
 from calacs.errors import HeaderProblem, InvalidValue, TableError, Unsupported
 from calacs.exposure import ImSet
@@ -181,7 +183,14 @@ def amp_areas(
 
 
 def correct_area(
-    imset: ImSet, area: AmpArea, passes: list[Pass], *, simulate: bool = False, n_threads: int = 1, report: Report
+    imset: ImSet,
+    area: AmpArea,
+    passes: list[Pass],
+    *,
+    simulate: bool = False,
+    n_threads: int = 1,
+    report: Report,
+    buffers: list[FloatImage] | None = None,
 ) -> dict[str, cte.Correction]:
     """Correct the pixels of one amplifier and their uncertainties, in place.
 
@@ -199,46 +208,57 @@ def correct_area(
         Threads to use; the result does not depend on it.
     report : callable
         Called with texts on the progress; an exception from it ends the work.
+    buffers : list of three 1-D float32 arrays, optional
+        Memory to work in, at least as many elements each as the amplifier has pixels.
 
     Returns
     -------
     dict of str to Correction
         What was done, by direction.
     """
+    buffers = buffers or new_buffers(area.view(imset.sci, "parallel").size)
     done = {}
     for one in passes:
         progress = _percent(f"amp {area.amp} {one.direction}", report)
-        done[one.direction] = _correct_direction(imset, area, one, simulate, n_threads, progress)
+        done[one.direction] = _correct_direction(imset, area, one, simulate, n_threads, progress, buffers)
     return done
 
 
+def new_buffers(size: int) -> list[FloatImage]:
+    """Memory for the passes over an amplifier of so many pixels; used again, it spares the system clearing new pages."""
+    return [np.empty(size, np.float32) for _ in range(3)]
+
+
 def _correct_direction(
-    imset: ImSet, area: AmpArea, one: Pass, simulate: bool, n_threads: int, progress: cte.Progress
+    imset: ImSet,
+    area: AmpArea,
+    one: Pass,
+    simulate: bool,
+    n_threads: int,
+    progress: cte.Progress,
+    buffers: list[FloatImage],
 ) -> cte.Correction:
-    """One pass; arrays are made late and dropped early, since several amplifiers may be at work."""
+    """One pass, in three buffers: several amplifiers may be at work."""
     sci, err = (area.view(plane, one.direction) for plane in (imset.sci, imset.err))
-    pixels = np.empty(sci.shape, np.float32)
+    shape = (sci.shape[0], sci.shape[1])
+    pixels, *work = (buffer[: sci.size].reshape(shape) for buffer in buffers)
     core.gather(sci, pixels)
-    smoothed = (
-        cte.Smoothed(pixels, 0, 0.0)
-        if simulate
-        else cte.smooth(pixels, area.read_noise, n_threads=n_threads, progress=progress)
-    )
-    del pixels
-    traps = cte.trap_map(
-        (sci.shape[0], sci.shape[1]), one.traps.index, one.traps.nodes, first=area.first, fraction=one.fraction
-    ).density
     if simulate:
-        image = cte.forward(smoothed.image, traps, one.model(), n_threads=n_threads, progress=progress)
+        before, (density, image) = cte.Smoothed(pixels, 0, 0.0), work
+    else:
+        before = cte.smooth(pixels, area.read_noise, n_threads=n_threads, progress=progress, work=(work[0], work[1]))
+        density, image = work[0] if before.image is work[1] else work[1], pixels
+    cte.trap_map(shape, one.traps.index, one.traps.nodes, first=area.first, fraction=one.fraction, out=density)
+    if simulate:
+        cte.forward(pixels, density, one.model(), n_threads=n_threads, progress=progress, out=image)
         n_repeated = 0
     else:
         restored = cte.inverse(
-            smoothed.image, traps, one.model(), area.read_noise, n_threads=n_threads, progress=progress
+            before.image, density, one.model(), area.read_noise, n_threads=n_threads, progress=progress, out=image
         )
-        image, n_repeated = restored.image, int((restored.n_run > 1).sum())
-    del traps
-    cte.combine(image, smoothed.image, sci, err)
-    return cte.Correction(smoothed.n_iteration, smoothed.rms, n_repeated)
+        n_repeated = int((restored.n_run > 1).sum())
+    cte.combine(image, before.image, sci, err)
+    return cte.Correction(before.n_iteration, before.rms, n_repeated)
 
 
 def _percent(what: str, report: Report) -> cte.Progress:
@@ -402,10 +422,23 @@ def _apply(job: Job, plan: Plan, *, simulate: bool) -> Result:
     _warn(job, plan)
     imsets = job.exposure.imsets
 
+    largest = max(area.view(imsets[area.number].sci, "parallel").size for area in plan.areas) if plan.areas else 0
+    idle: SimpleQueue[list[FloatImage]] = SimpleQueue()
+
     def task(area: AmpArea) -> Callable[[int, Report], dict[str, cte.Correction]]:
-        return lambda n_threads, report: correct_area(
-            imsets[area.number], area, plan.passes(area.amp), simulate=simulate, n_threads=n_threads, report=report
-        )
+        def correct(n_threads: int, report: Report) -> dict[str, cte.Correction]:
+            try:
+                buffers = idle.get_nowait()
+            except Empty:
+                buffers = new_buffers(largest)
+            imset, passes = imsets[area.number], plan.passes(area.amp)
+            done = correct_area(
+                imset, area, passes, simulate=simulate, n_threads=n_threads, report=report, buffers=buffers
+            )
+            idle.put(buffers)
+            return done
+
+        return correct
 
     done = run_reporting([task(area) for area in plan.areas], job.n_threads, AMPS_AT_ONCE, job.report)
     write_parameters(job.exposure.primary, plan, job.refs["PCTETAB"].name)
