@@ -30,17 +30,16 @@
     {                                                                                                             \
         const unsigned now = REACHING(p##g, threshold);                                                           \
                                                                                                                   \
-        if (now == (1U << LANES) - 1 && age == 0) {                                                               \
+        if (!now) {                                                                                               \
+            p##g = ADD(p##g, MUL(LOAD(release + age), SPREAD(*carried)));                                         \
+            age += LANES;                                                                                         \
+        } else if (age == 0 && now == (1U << LANES) - 1) {                                                        \
             p##g = ADD(p##g, change != NULL ? LOAD(change + (g) * LANES) : NAME(change)(here + (g) * LANES, r0, h0)); \
             carried = here + (g) * LANES + LANES - 1;                                                             \
-        } else if (now) {                                                                                         \
+        } else {                                                                                                  \
             p##g = CAPTURE(p##g, now, release + age, held + age, r, h, LOAD(here + (g) * LANES), carried, lanes); \
             carried = here + (g) * LANES + HIGHEST_OF(now);                                                       \
             age = LANES - 1 - HIGHEST_OF(now);                                                                    \
-        } else {                                                                                                  \
-            if (age < n_tail)                                                                                     \
-                p##g = ADD(p##g, MUL(LOAD(release + age), SPREAD(*carried)));                                     \
-            age += LANES;                                                                                         \
         }                                                                                                         \
     }
 
