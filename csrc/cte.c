@@ -173,6 +173,7 @@ int cal_cte_plan_make(const cal_cte_model *model, int isa, cal_cte_plan *plan)
     return CAL_OK;
 }
 
+CAL_CLONES
 int cal_cte_traps(const int32_t *index, const double *node, ptrdiff_t n_entry, ptrdiff_t first, double fraction,
                   ptrdiff_t n_col, ptrdiff_t n_row, float *traps, unsigned char *covered)
 {

@@ -365,10 +365,11 @@ def trap_map(
         row = int(np.flatnonzero(~np.isfinite(node).all(axis=1))[0])
         raise TableError(f"trap map: nodes[{row}] is {node[row].tolist()}; every sensitivity must be finite")
     density = _output(out, "out", (n_col, n_row))
-    density.fill(0.0)
-    covered = np.zeros(n_col, np.uint8)
-    _core.traps(entry, node, first, fraction, density, covered)
-    return TrapMap(density, covered.astype(bool))
+    flags = np.zeros(n_col, np.uint8)
+    _core.traps(entry, node, first, fraction, density, flags)
+    covered = flags.astype(bool)
+    density[~covered] = 0.0
+    return TrapMap(density, covered)
 
 
 def _prepare(
