@@ -19,6 +19,13 @@
 /* A row no trail reaches from. */
 #define CTE_NEVER (-(1 << 28))
 
+/* Short loops of few instructions. */
+#if defined(__GNUC__) || defined(__clang__)
+#define CTE_UNROLL _Pragma("GCC unroll 4")
+#else
+#define CTE_UNROLL
+#endif
+
 /* MSVC takes any intrinsic anywhere; setup.py gives the files of an instruction set its /arch. */
 #if defined(_MSC_VER) && defined(_M_X64) && !defined(_M_ARM64EC)
 #define CTE_X86

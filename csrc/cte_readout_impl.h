@@ -56,6 +56,7 @@
         if (now) {                                                                                                \
             const vec trap = LOAD(here + (g) * LANES);                                                            \
                                                                                                                   \
+            CTE_UNROLL                                                                                            \
             for (ptrdiff_t at = 0; at >= down; at -= plan->stride)                                                \
                 p##g = CAPTURE(p##g, now, r_on + at, h_on + at, LOAD(release + at), LOAD(held + at), trap, carried, lanes); \
             carried = here + (g) * LANES + HIGHEST_OF(now);                                                       \
@@ -64,6 +65,7 @@
             if (age < n_tail) {                                                                                   \
                 const vec trapped = SPREAD(*carried);                                                             \
                                                                                                                   \
+                CTE_UNROLL                                                                                        \
                 for (ptrdiff_t at = 0; at >= down; at -= plan->stride)                                            \
                     p##g = ADD(p##g, MUL(LOAD(r_on + at), trapped));                                              \
             }                                                                                                     \
@@ -72,7 +74,7 @@
     }
 
 /* Largest charge in the rows of the block that do not capture. */
-#define OTHERS(g) MAX(none, UNLESS(NOW(g), p##g, none))
+#define OTHERS(g) UNLESS(NOW(g), p##g, none)
 #define HIGHEST_OTHER                                                           \
     HIGHEST(MAX(MAX(MAX(OTHERS(0), OTHERS(1)), MAX(OTHERS(2), OTHERS(3))),      \
                 MAX(MAX(OTHERS(4), OTHERS(5)), MAX(OTHERS(6), OTHERS(7)))))

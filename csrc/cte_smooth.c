@@ -168,7 +168,7 @@ static double cte_least_around(cte_sweep *sweep, const cte_kernels *kernels, con
 static double cte_error(cte_sweep *sweep, const cte_kernels *kernels, const cte_smooth_task *task, ptrdiff_t col,
                         ptrdiff_t iteration, double read_noise)
 {
-    double error = (1.0 + read_noise) * 4e-15, most = 0.0, apart = 0.0;
+    double error = (1.0 + read_noise) * 2e-15, most = 0.0, apart = 0.0;
 
     for (ptrdiff_t near = task->at_edge ? col : col - 1; near <= (task->at_edge ? col : col + 1); ++near) {
         most = fmax(most, sweep->extent[near % (sweep->n_iteration + 2)].most);
