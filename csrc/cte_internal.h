@@ -125,6 +125,9 @@ typedef struct {
 /* One pixel by the plain statement: result, rest_after; its square is added to `square` and 1 returned if it counts. */
 int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *square);
 
+/* The same of a pixel whose bounds round differently, which is often too little to change it. */
+int cal_cte_smooth_doubtful(const cte_smooth_task *task, ptrdiff_t row, double *square);
+
 /* The loops over rows that exist once per instruction set. */
 typedef struct {
     ptrdiff_t block; /* rows that readout takes together; 0: it needs neither trap nor trap_most */

@@ -13,6 +13,17 @@ static double cte_clip(double value, double limit)
     return value > limit ? limit : value < -limit ? -limit : value;
 }
 
+/* Add the square of what is set aside of a pixel that counts. */
+static int cte_count(float observed, float result, double *square)
+{
+    const float rest = observed - result;
+
+    if (!(fabs((double)observed) > 0.1 || fabs((double)result) > 0.1))
+        return 0;
+    *square += (double)rest * (double)rest;
+    return 1;
+}
+
 int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *square)
 {
     /* Neighboring columns in the order in which HSTCAL sums them. */
@@ -24,7 +35,7 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
     const double above = row < task->n_row - 1 ? (double)task->smooth[1][row + 1] - value : 0.0;
     const double limit = task->limit, four = task->four;
     double block = 0.0, adjust;
-    float result, rest;
+    float result;
 
     if (!task->at_edge && row > 0 && row < task->n_row - 1) {
         for (int i = 0; i < 3; ++i)
@@ -37,13 +48,20 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
              cte_clip(below, limit) * (four / (below * below + four)) * 0.25 +
              cte_clip(above, limit) * (four / (above * above + four)) * 0.25;
     result = (float)(value + (double)(float)adjust * 0.75);
-    rest = observed - result;
     task->result[row] = result;
     task->rest_after[row] = ((double)observed - (double)result) * task->scale;
-    if (!(fabs((double)observed) > 0.1 || fabs((double)result) > 0.1))
-        return 0;
-    *square += (double)rest * (double)rest;
-    return 1;
+    return cte_count(observed, result, square);
+}
+
+int cal_cte_smooth_doubtful(const cte_smooth_task *task, ptrdiff_t row, double *square)
+{
+    /* Not a number in the end rows. */
+    const double high = task->adjust[row] * task->four + 4.0 * task->error;
+
+    /* The result was made with the lower bound. */
+    if ((float)((double)task->smooth[1][row] + 0.1875 * (double)(float)high) == task->result[row])
+        return cte_count(task->observed[1][row], task->result[row], square);
+    return cal_cte_smooth_pixel(task, row, square);
 }
 
 cte_extent cal_cte_enter(const float *observed, const float *start, ptrdiff_t n_row, double scale, float *seen,
@@ -168,7 +186,7 @@ static double cte_least_around(cte_sweep *sweep, const cte_kernels *kernels, con
 static double cte_error(cte_sweep *sweep, const cte_kernels *kernels, const cte_smooth_task *task, ptrdiff_t col,
                         ptrdiff_t iteration, double read_noise)
 {
-    double error = (1.0 + read_noise) * 2e-15, most = 0.0, apart = 0.0;
+    double error = (1.0 + read_noise) * 3e-15, most = 0.0, apart = 0.0;
 
     for (ptrdiff_t near = task->at_edge ? col : col - 1; near <= (task->at_edge ? col : col + 1); ++near) {
         most = fmax(most, sweep->extent[near % (sweep->n_iteration + 2)].most);

@@ -99,7 +99,7 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     for (ptrdiff_t i = 0; i < n_doubtful; ++i)
         for (ptrdiff_t lane = 0, row = doubtful[i] >> 8; lane < LANES; ++lane, ++row)
             if (!(doubtful[i] >> lane & 1))
-                n -= row >= n_row || !cal_cte_smooth_pixel(task, row, &total);
+                n -= row >= n_row || !cal_cte_smooth_doubtful(task, row, &total);
     *square = total;
     *count = (double)n;
 }
