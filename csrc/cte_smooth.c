@@ -168,7 +168,8 @@ static double cte_least_around(cte_sweep *sweep, const cte_kernels *kernels, con
             *observed = kernels->least(task->observed[i], task->n_row);
         if (*smooth < 0.0)
             *smooth = kernels->least(task->smooth[i], task->n_row);
-        least = fmin(least, fmin(*observed, *smooth));
+        least = *observed < least ? *observed : least;
+        least = *smooth < least ? *smooth : least;
     }
     return least;
 }
