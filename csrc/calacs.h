@@ -256,7 +256,7 @@ int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff
 
 /* cal_cte_combine -- add a correction to an image and a tenth of it to the error, in quadrature.
  * Given     restored, smooth const float[n_col][n_row] (electron);  col_step, row_step ptrdiff_t: as of cal_cte_gather
- * Returned  sci, err float *: pixel (col, row) at sci[col * col_step + row * row_step] (electron)
+ * Returned  sci, err float *: pixel (col, row) at sci[col * col_step + row * row_step] (electron); must not overlap
  * Status    CAL_OK, CAL_BAD_SIZE
  * Notes     delta = restored - smooth in float; sci + delta in float; sqrt(float(err^2) + (0.1 |delta|)^2) in double.
  */

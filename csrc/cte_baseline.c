@@ -221,7 +221,7 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
     const double *CAL_RESTRICT right = task->rest[2], *CAL_RESTRICT center = task->center;
     double *CAL_RESTRICT adjust = task->adjust, *CAL_RESTRICT rest = task->rest_after, *CAL_RESTRICT pull = task->spare;
     float *CAL_RESTRICT result = task->result;
-    int32_t *CAL_RESTRICT doubtful = task->doubtful;
+    int32_t *CAL_RESTRICT certain = task->flags;
     const double own_limit = task->own_limit, limit = task->limit, error = task->error;
     const double four = task->four, eighteen = task->eighteen * 81.0;
     const ptrdiff_t n_row = task->n_row;
@@ -253,11 +253,11 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
 
         result[row] = next;
         rest[row] = (double)observed[row] - (double)next;
-        doubtful[row] = (low == high) & ((fabsf(observed[row]) >= 0.1F) | (fabsf(next) >= 0.1F));
+        certain[row] = (low == high) & ((fabsf(observed[row]) >= 0.1F) | (fabsf(next) >= 0.1F));
     }
-    doubtful[0] = doubtful[n_row - 1] = 0;
+    certain[0] = certain[n_row - 1] = 0;
     for (ptrdiff_t row = 0; row < n_row; ++row)
-        pull[row] = doubtful[row] ? rest[row] : 0.0;
+        pull[row] = certain[row] ? rest[row] : 0.0;
     pull[0] = pull[n_row - 1] = 0.0;
     for (ptrdiff_t row = 0; row + 3 < n_row; row += 4)
         for (int i = 0; i < 4; ++i)
@@ -265,7 +265,7 @@ static void cte_smooth_baseline(const cte_smooth_task *task, double *square, dou
     for (ptrdiff_t row = n_row / 4 * 4; row < n_row; ++row)
         sum[0] += pull[row] * pull[row];
     for (ptrdiff_t row = 0; row < n_row; ++row)
-        if (!doubtful[row])
+        if (!certain[row])
             n -= !cal_cte_smooth_pixel(task, row, &sum[0]);
     *square = (sum[0] + sum[1]) + (sum[2] + sum[3]);
     *count = (double)(n_row + n);

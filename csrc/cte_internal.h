@@ -97,13 +97,14 @@ typedef struct {
 } cte_column;
 
 /* Of a column that enters the smoothing: the largest magnitude of its pixels and smooth pixels, and the largest difference
- * between them.  Non-finite pixels, next to which adjustments come out as NaN, do not count. */
+ * between them, infinite if it is beyond float.  Non-finite pixels do not count: next to them the vector kernels get NaN, and
+ * leave the pixel to the plain statement. */
 typedef struct {
     double most, apart;
 } cte_extent;
 
 /* One column of one smoothing iteration.  Neighbors: [0] left, [1] the column itself, [2] right.  Columns may be read
- * one element before row 0 and CTE_PAD beyond the last one, where they hold finite numbers. */
+ * one element before row 0 and CTE_PAD beyond the last one, where anything may stand: only the end rows see it. */
 typedef struct {
     ptrdiff_t n_row;
     int at_edge;              /* a neighbor is missing: there is no sum over 3 x 3 pixels */
@@ -114,7 +115,7 @@ typedef struct {
     float *result;            /* the smooth column after the iteration */
     double *rest_after;       /* (observed - result) scale */
     double *adjust, *spare;   /* [n_row] workspace */
-    int32_t *doubtful;        /* [n_row] workspace */
+    int32_t *flags;           /* [n_row] workspace */
     double scale;             /* 1 / four, which saves a multiplication, or 1 */
     double own_limit, own_four; /* 1 electron and 4 times read noise squared, for differences times scale */
     double block_limit, block_eighteen; /* 0.33 times read noise and 18 times its square, for sums of 9 times scale */
@@ -125,8 +126,9 @@ typedef struct {
 /* One pixel by the plain statement: result, rest_after; its square is added to `square` and 1 returned if it counts. */
 int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *square);
 
-/* The same of a pixel whose bounds round differently, which is often too little to change it. */
-int cal_cte_smooth_doubtful(const cte_smooth_task *task, ptrdiff_t row, double *square);
+/* The same of a pixel that the vectors left open: result and rest_after, which were made with the lower bound of the
+ * adjustment, stay if the upper one gives the same. */
+int cal_cte_smooth_open(const cte_smooth_task *task, ptrdiff_t row, double *square);
 
 /* The loops over rows that exist once per instruction set. */
 typedef struct {

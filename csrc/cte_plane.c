@@ -5,6 +5,16 @@
 #define TILE_COL 128
 #define TILE_ROW 16
 
+static ptrdiff_t cte_distance(ptrdiff_t step)
+{
+    return step < 0 ? -step : step;
+}
+
+static int cte_neighbors(ptrdiff_t step)
+{
+    return cte_distance(step) == 1;
+}
+
 /* Copy a run of pixels `step` elements apart. */
 static void cte_copy_run(const float *from, ptrdiff_t step, ptrdiff_t n, float *to)
 {
@@ -25,7 +35,7 @@ int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff
 
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
-    if (row_step * row_step == 1) {
+    if (cte_neighbors(row_step)) {
         for (ptrdiff_t col = 0; col < n_col; ++col)
             cte_copy_run(plane + col * col_step, row_step, n_row, image + col * n_row);
         return CAL_OK;
@@ -46,18 +56,22 @@ int cal_cte_gather(const float *plane, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff
     return CAL_OK;
 }
 
+static inline void cte_combine_pixel(float delta, float *sci, float *err)
+{
+    const float square = *err * *err;
+    const double extra = 0.1 * fabs((double)delta);
+
+    *sci += delta;
+    *err = (float)sqrt((double)square + extra * extra);
+}
+
 /* A run of neighboring pixels. */
 CAL_CLONES
 static void cte_combine_neighbors(const float *CAL_RESTRICT delta, ptrdiff_t n, float *CAL_RESTRICT sci,
                                   float *CAL_RESTRICT err)
 {
-    for (ptrdiff_t i = 0; i < n; ++i) {
-        const float square = err[i] * err[i];
-        const double extra = 0.1 * fabs((double)delta[i]);
-
-        sci[i] += delta[i];
-        err[i] = (float)sqrt((double)square + extra * extra);
-    }
+    for (ptrdiff_t i = 0; i < n; ++i)
+        cte_combine_pixel(delta[i], sci + i, err + i);
 }
 
 /* A run of pixels `step` elements apart; `delta` is in the order of their addresses if they are neighbors. */
@@ -65,24 +79,21 @@ static void cte_combine_run(const float *delta, ptrdiff_t n, ptrdiff_t step, flo
 {
     const ptrdiff_t first = step == -1 ? 1 - n : 0;
 
-    if (step * step == 1)
+    if (cte_neighbors(step))
         cte_combine_neighbors(delta, n, sci + first, err + first);
     else
         for (ptrdiff_t i = 0; i < n; ++i)
-            cte_combine_neighbors(delta + i, 1, sci + i * step, err + i * step);
+            cte_combine_pixel(delta[i], sci + i * step, err + i * step);
 }
 
 int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col, ptrdiff_t n_row, ptrdiff_t col_step,
                     ptrdiff_t row_step, float *sci, float *err)
 {
-    const int along_columns = row_step * row_step <= col_step * col_step;
-    float delta[TILE_ROW][TILE_COL], column[TILE_ROW];
+    float delta[TILE_ROW * TILE_COL], column[TILE_ROW];
 
     if (n_col < 0 || n_row < 0)
         return CAL_BAD_SIZE;
-    if (along_columns) {
-        float *const run = delta[0];
-
+    if (cte_distance(row_step) <= cte_distance(col_step)) {
         for (ptrdiff_t col = 0; col < n_col; ++col) {
             for (ptrdiff_t row = 0; row < n_row; row += TILE_COL * TILE_ROW) {
                 const ptrdiff_t n = n_row - row < TILE_COL * TILE_ROW ? n_row - row : TILE_COL * TILE_ROW;
@@ -91,11 +102,11 @@ int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col,
 
                 if (row_step == -1)
                     for (ptrdiff_t i = 0; i < n; ++i)
-                        run[i] = after[n - 1 - i] - before[n - 1 - i];
+                        delta[i] = after[n - 1 - i] - before[n - 1 - i];
                 else
                     for (ptrdiff_t i = 0; i < n; ++i)
-                        run[i] = after[i] - before[i];
-                cte_combine_run(run, n, row_step, sci + at, err + at);
+                        delta[i] = after[i] - before[i];
+                cte_combine_run(delta, n, row_step, sci + at, err + at);
             }
         }
         return CAL_OK;
@@ -112,12 +123,12 @@ int cal_cte_combine(const float *restored, const float *smooth, ptrdiff_t n_col,
                 for (ptrdiff_t v = 0; v < m; ++v)
                     column[v] = restored[from + v] - smooth[from + v];
                 for (ptrdiff_t v = 0; v < m; ++v)
-                    delta[v][to] = column[v];
+                    delta[v * TILE_COL + to] = column[v];
             }
             for (ptrdiff_t v = 0; v < m; ++v) {
                 const ptrdiff_t at = col * col_step + (row + v) * row_step;
 
-                cte_combine_run(delta[v], n, col_step, sci + at, err + at);
+                cte_combine_run(delta + v * TILE_COL, n, col_step, sci + at, err + at);
             }
         }
     }

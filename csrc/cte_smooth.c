@@ -53,9 +53,9 @@ int cal_cte_smooth_pixel(const cte_smooth_task *task, ptrdiff_t row, double *squ
     return cte_count(observed, result, square);
 }
 
-int cal_cte_smooth_doubtful(const cte_smooth_task *task, ptrdiff_t row, double *square)
+int cal_cte_smooth_open(const cte_smooth_task *task, ptrdiff_t row, double *square)
 {
-    /* Not a number in the end rows. */
+    /* NaN in the end rows. */
     const double high = task->adjust[row] * task->four + 4.0 * task->error;
 
     /* The result was made with the lower bound. */
@@ -102,13 +102,13 @@ typedef struct {
     cte_ring *ring;   /* [n_iteration + 1] */
     double scale;
     double *zeros, *adjust, *spare;
-    int32_t *doubtful;
+    int32_t *flags;
     void *memory[2];
 } cte_sweep;
 
 static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iteration)
 {
-    /* An odd number of cache lines, so that columns do not fall on the same sets. */
+    /* An odd number of cache lines in floats, so that columns do not fall on the same sets. */
     const ptrdiff_t length = ((n_row + CTE_LEAD + CTE_PAD + 15) / 16 * 16) | 16;
     const ptrdiff_t n_ring = 3 * (n_iteration + 1), n_observed = n_iteration + 2;
     double *doubles;
@@ -138,7 +138,7 @@ static int cte_sweep_start(cte_sweep *sweep, ptrdiff_t n_row, ptrdiff_t n_iterat
     sweep->spare = sweep->adjust + length;
     for (ptrdiff_t i = 0; i < n_observed; ++i)
         sweep->observed[i] = floats + (n_ring + i) * length;
-    sweep->doubtful = (int32_t *)(void *)(floats + (n_ring + n_observed) * length);
+    sweep->flags = (int32_t *)(void *)(floats + (n_ring + n_observed) * length);
     return CAL_OK;
 }
 
@@ -180,7 +180,7 @@ static double cte_least_around(cte_sweep *sweep, const cte_kernels *kernels, con
  * term a few times, which makes (3.3 + 2.6 N) u at most.  It adds up 9 pixels and takes away 9 others, which puts the mean
  * of the 3 x 3 differences wrong by (P + 18 D) u; an adjustment changes by no more than 1/79 of that.  The vector kernels add
  * up differences, (10.3 + 9.5 N + D / 13) u.  Together (13.6 + 12.1 N + P / 79 + D / 3.2) u; here with some room.  An
- * iteration moves a pixel by less than (1 + N) / 5.
+ * iteration moves a pixel by less than (1 + N) / 5, or twice that where it is rounded to a float.
  *
  * Floats of a magnitude of at least L are multiples of 2^-24 L, so their sums are exact below 2^29 L: then P has no part in
  * it.  L is looked for only where P matters. */
@@ -193,10 +193,11 @@ static double cte_error(cte_sweep *sweep, const cte_kernels *kernels, const cte_
         most = fmax(most, sweep->extent[near % (sweep->n_iteration + 2)].most);
         apart = fmax(apart, sweep->extent[near % (sweep->n_iteration + 2)].apart);
     }
-    apart += (double)iteration * 0.2 * (1.0 + read_noise);
+    apart += (double)iteration * 0.4 * (1.0 + read_noise);
     most += apart;
     error += apart * 0x1p-54;
-    if (most * 0x1p-59 < error || most + 20.0 * apart > 0x1p28 * cte_least_around(sweep, kernels, task, col, &sweep->ring[iteration - 1]))
+    if (most * 0x1p-59 < error ||
+        most + 20.0 * apart > 0x1p28 * cte_least_around(sweep, kernels, task, col, &sweep->ring[iteration - 1]))
         error += most * 0x1p-59;
     return error;
 }
@@ -224,7 +225,7 @@ int cal_cte_smooth(const float *observed, const float *start, ptrdiff_t n_col, p
     task.n_row = n_row;
     task.adjust = sweep.adjust;
     task.spare = sweep.spare;
-    task.doubtful = sweep.doubtful;
+    task.flags = sweep.flags;
     task.limit = read_noise * 0.33;
     task.four = 4.0 * variance;
     task.eighteen = 18.0 * variance;

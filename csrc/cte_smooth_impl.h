@@ -14,8 +14,8 @@
  *   CLIP(v, limit)           v between -limit and limit
  *
  * The adjustment is rounded to float, so its double arithmetic need not be that of the plain statement: it is enough to
- * know that both round alike.  It is computed here with fewer divisions, and bounded by +- error; where the bounds round
- * differently, and in the end rows, the plain statement decides.  Rounding works on the bits: adding half a unit of the last
+ * know that both round alike.  It is computed here with fewer divisions, and bounded by +- error; where the bounds lead to
+ * different results, and in the end rows, the plain statement decides.  Rounding works on the bits: adding half a unit of the last
  * place of float and cutting off what is behind it takes fewer and quicker steps than conversions.  Between bounds that
  * agree no number lies halfway; bounds that round to zero differ in sign.
  */
@@ -64,16 +64,16 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
     const float *CAL_RESTRICT observed = task->observed[1], *CAL_RESTRICT smooth = task->smooth[1];
     double *CAL_RESTRICT adjust = task->adjust, *CAL_RESTRICT rest = task->rest_after;
     float *CAL_RESTRICT result = task->result;
-    int32_t *CAL_RESTRICT doubtful = task->doubtful;
+    int32_t *CAL_RESTRICT open = task->flags;
     const ptrdiff_t n_row = task->n_row;
     const vec error = SPREAD(4.0 * task->error), minus_error = SPREAD(-4.0 * task->error), step = SPREAD(0.1875);
     const vec unscale = SPREAD(task->four), scale = SPREAD(task->scale);
     vec sum = SPREAD(0.0);
     double total;
-    ptrdiff_t n, n_doubtful = 0;
+    ptrdiff_t n, n_open = 0;
 
     NAME(adjust)(task, adjust);
-    /* End rows are doubtful; those beyond are left out below. */
+    /* End rows are open; those beyond are left out below. */
     adjust[0] = NAN;
     for (ptrdiff_t row = n_row - 1; row < n_row - 1 + LANES; ++row)
         adjust[row] = NAN;
@@ -84,22 +84,22 @@ static void NAME(smooth)(const cte_smooth_task *task, double *square, double *co
         SAME same;
         const vec change = ROUND(FMA(t, unscale, minus_error), FMA(t, unscale, error), &same);
         const fvec next = NARROW(FMA(change, step, WIDEN(FLOAD(smooth + row))));
-        /* Exact before it is scaled. */
+        /* Scaled last: the difference is mostly exact. */
         const vec left = MUL(SUB(WIDEN(seen), WIDEN(next)), scale);
         const unsigned fine = FINE(same, seen, next);
 
         FSTORE(result + row, next);
         STORE(rest + row, left);
         sum = ADD_SQUARE(fine, left, sum);
-        doubtful[n_doubtful] = (int32_t)(row << 8) | (int32_t)fine;
-        n_doubtful += fine != (1U << LANES) - 1;
+        open[n_open] = (int32_t)(row << 8) | (int32_t)fine;
+        n_open += fine != (1U << LANES) - 1;
     }
     total = TOTAL(sum) * (task->four * task->four);
     n = (n_row + LANES - 1) / LANES * LANES;
-    for (ptrdiff_t i = 0; i < n_doubtful; ++i)
-        for (ptrdiff_t lane = 0, row = doubtful[i] >> 8; lane < LANES; ++lane, ++row)
-            if (!(doubtful[i] >> lane & 1))
-                n -= row >= n_row || !cal_cte_smooth_doubtful(task, row, &total);
+    for (ptrdiff_t i = 0; i < n_open; ++i)
+        for (ptrdiff_t lane = 0, row = open[i] >> 8; lane < LANES; ++lane, ++row)
+            if (!(open[i] >> lane & 1))
+                n -= row >= n_row || !cal_cte_smooth_open(task, row, &total);
     *square = total;
     *count = (double)n;
 }

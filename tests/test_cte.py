@@ -169,6 +169,20 @@ def test_smoothing_does_not_depend_on_threads(isa, n_threads):
     assert (one.n_iteration, one.rms) == (many.n_iteration, many.rms)
 
 
+@pytest.mark.parametrize(
+    ("history", "guess"),
+    [
+        ([1.0, 2.0], 8),  # too few steps to tell
+        ([4.0, 3.0, 2.0, 1.0], 8),  # no rise
+        ([0.0, 1.0, 1.5, 1.75], 2),  # halves: 1.875, 1.9375
+        ([0.0, 1.0, 1.9, 2.7], 1),
+        ([0.0, 0.1, 0.15, 0.175], 8),  # ends below the goal
+    ],
+)
+def test_the_iterations_that_remain_are_foreseen(history, guess):
+    assert cte._remaining(history, 1.9, 8) == guess
+
+
 def test_the_sum_of_squares_follows_the_official_order():
     image = make_scene(8, 30, 64)
     smoothed = cte.smooth(image, 4.0)
@@ -486,6 +500,10 @@ def test_arrays_unfit_for_a_result_are_refused(out, error, text):
     array = np.empty_like(image)
     with pytest.raises(InvalidValue, match=r"work\[1\] shares memory"):
         cte.smooth(image, 4.0, work=(array, array))
+    with pytest.raises(InvalidValue, match="out shares memory"):
+        cte.forward(array.view(">f4"), traps, model, out=array)
+    with pytest.raises(SizeMismatch, match="work has 3 arrays"):
+        cte.smooth(image, 4.0, work=(array, array, array))
 
 
 def test_empty_images_are_returned_empty():
@@ -743,6 +761,7 @@ def packed(image):
         (lambda sci, err, traps: (sci, err.astype(">f4"), traps), SizeMismatch, "err is >f4"),
         (lambda sci, err, traps: (sci, err[1:], traps), SizeMismatch, "they must agree"),
         (lambda sci, err, traps: (sci, err.T.copy().T, traps), SizeMismatch, "views made alike"),
+        (lambda sci, err, traps: (sci, sci, traps), InvalidValue, "sci and err share memory"),
         (lambda sci, err, traps: (*read_only(sci), err, traps), InvalidValue, "sci is read-only"),
         (lambda sci, err, traps: (sci, *read_only(err), traps), InvalidValue, "err is read-only"),
         (lambda sci, err, traps: (packed(sci), packed(err), traps), SizeMismatch, "no multiples of 4 bytes"),

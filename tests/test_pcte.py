@@ -11,7 +11,7 @@ from calacs.header import Header
 from calacs.overrides import Overrides
 from calacs.parallel import run_reporting
 from calacs.step import Job
-from calacs.steps.pcte import AmpArea, Pass, Plan, amp_areas, correct_area, pcte, write_parameters
+from calacs.steps.pcte import AmpArea, Pass, Plan, amp_areas, correct_area, new_buffers, pcte, write_parameters
 from ctehelpers import N_TAIL, PARALLEL, SERIAL, card, ccd_table, oscan_table, small_exposure, trap_table
 from helpers import read_only, same_bits
 from oracles.pcte import correct, position
@@ -64,6 +64,20 @@ def test_areas():
     assert areas("AB", 1, 2048, 2048) == [("A", (0, 2048), 4096, 4.0)]
     with pytest.raises(TableError, match="AMPX = 0 for CCDAMP='AB' CCDCHIP=1"):
         areas("AB", 1, 512, 0)
+
+
+@pytest.mark.parametrize("simulate", [False, True])
+def test_a_correction_may_work_in_memory_larger_than_the_amplifier(simulate):
+    results = []
+    for buffers in (None, new_buffers(17 * 23 + 5)):
+        exposure = small_exposure((17, 23), (1,), "A", bright=3)
+        plan = plan_of(prepared(exposure, ampx=0))
+        for buffer in buffers or ():
+            buffer[:] = np.nan
+        (area,), imset = plan.areas, exposure.imsets[0]
+        correct_area(imset, area, plan.passes("A"), simulate=simulate, report=lambda text: None, buffers=buffers)
+        results.append((imset.sci, imset.err))
+    assert same_bits(results[0], results[1])
 
 
 @pytest.mark.parametrize("amp", "ABCD")

@@ -82,14 +82,14 @@ def _image(array: ArrayLike, name: str) -> FloatImage:
     return image
 
 
-def _output(out: FloatImage | None, name: str, shape: tuple[int, ...], *others: FloatImage) -> FloatImage:
+def _output(out: FloatImage | None, name: str, shape: tuple[int, ...], *others: ArrayLike) -> FloatImage:
     """An array for a result: the one given, or a new one."""
     if out is None:
         return np.empty(shape, np.float32)
     if not isinstance(out, np.ndarray) or out.dtype != np.float32 or out.shape != shape or not out.flags.carray:
         given = f"{out.dtype}{out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
         raise SizeMismatch(f"{name} is {given}; give a writable C-contiguous float32 array {shape}")
-    if any(np.may_share_memory(out, other) for other in others):
+    if any(np.may_share_memory(out, other) for other in others if isinstance(other, np.ndarray)):
         raise InvalidValue(f"{name} shares memory with another array of the call; give one of its own")
     return out
 
@@ -207,15 +207,15 @@ def smooth(
     observed = _image(image, "image")
     noise, n_threads, code = _noise(read_noise), _threads(n_threads), _isa(isa)
     n_col = len(observed)
-    first, second = work or (None, None)
-    first = _output(first, "work[0]", observed.shape, observed)
-    second = _output(second, "work[1]", observed.shape, observed, first)
+    if work is not None and len(work) != 2:
+        raise SizeMismatch(f"work has {len(work)} arrays; give two")
+    spare = [_output(None if work is None else work[0], "work[0]", observed.shape, observed, image)]
     if noise < MIN_READ_NOISE or observed.size == 0:
-        first[...] = observed
-        return Smoothed(first, 0, 0.0)
+        spare[0][...] = observed
+        return Smoothed(spare[0], 0, 0.0)
+    spare.append(_output(None if work is None else work[1], "work[1]", observed.shape, observed, image, spare[0]))
     n_range = max(n_threads, -(-observed.size // _SMOOTH_PIXELS))
     ranges = _column_tasks(n_col, max(-(-n_col // n_range), 1))
-    spare = [first, second]
     current, done, batch = observed, 0, 1 if isa == "scalar" else _BATCH
     history: list[float] = []
     steps = batch
@@ -255,8 +255,6 @@ def smooth(
         if len(rms) < steps:
             steps = len(rms)  # the end lies within the sweep: repeat it up to there
             continue
-        if current is not observed:
-            spare[1] = current
         spare.reverse()
         current = result
         done += steps
@@ -455,7 +453,7 @@ def forward(
     """
     n_threads = _threads(n_threads)
     pixels, density, plan = _prepare(image, traps, model, 1.0, isa)
-    result = _output(out, "out", pixels.shape, pixels, density)
+    result = _output(out, "out", pixels.shape, pixels, density, image, traps)
     _by_columns(
         lambda first, last: _core.forward(plan, pixels, density, first, last, result),
         pixels.shape,
@@ -521,7 +519,7 @@ def inverse(
             f"read_noise={read_noise:g}: the damping divides by its square; give the read noise of the amplifier in electrons"
         )
     pixels, density, plan = _prepare(image, traps, model, float(read_noise), isa)
-    result = _output(out, "out", pixels.shape, pixels, density)
+    result = _output(out, "out", pixels.shape, pixels, density, image, traps)
     n_run = np.zeros(len(pixels), np.int32)
     _by_columns(
         lambda first, last: _core.inverse(plan, pixels, density, first, last, result, n_run),
@@ -548,6 +546,8 @@ def _check_planes(what: str, sci: FloatImage, err: FloatImage) -> None:
             )
     if sci.shape != err.shape:
         raise SizeMismatch(f"{what}: sci has shape {sci.shape}, err {err.shape}; they must agree")
+    if np.shares_memory(sci, err):
+        raise InvalidValue(f"{what}: sci and err share memory; give planes of their own")
     if sci.strides != err.strides:
         raise SizeMismatch(f"{what}: sci has strides {sci.strides}, err {err.strides}; give views made alike")
 

@@ -216,7 +216,8 @@ def correct_area(
     dict of str to Correction
         What was done, by direction.
     """
-    buffers = buffers or new_buffers(area.view(imset.sci, "parallel").size)
+    if buffers is None:
+        buffers = new_buffers(area.view(imset.sci, "parallel").size)
     done = {}
     for one in passes:
         progress = _percent(f"amp {area.amp} {one.direction}", report)
