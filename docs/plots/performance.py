@@ -267,12 +267,12 @@ def cte(figures: Figures) -> Any:
     draw_growth(panels[1], "One amplifier, by rows", "rows of 2072 columns", "CPU seconds", curves)
     panels[1].legend(fontsize=7)
     full = sorted((f for f in measured if f.startswith("full:")), key=lambda f: ("crowded" in f, int(f.split("-")[1])))
-    fields = {f.partition(":")[2].replace("-", "\n"): list(measured[f].values())[-1] for f in full}
+    fields = {f.partition(":")[2].replace("-", ", "): list(measured[f].values())[-1] for f in full}
     place = np.arange(len(fields))
     for shift, part in ((-0.2, "smoothing"), (0.2, "inversion")):
         color = COLORS[KERNEL_PARTS.index(part)]
         panels[2].bar(place + shift, [spent[part] for spent in fields.values()], 0.38, color=color, label=part)
-    panels[2].set_xticks(place, list(fields))
+    panels[2].set_xticks(place, list(fields), rotation=40, ha="right", fontsize=7)
     panels[2].set(title="By field and sky (e-)", ylabel="CPU seconds")
     panels[2].legend(fontsize=7)
     return figure
