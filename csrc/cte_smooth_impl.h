@@ -15,9 +15,9 @@
  *
  * The adjustment is rounded to float, so its double arithmetic need not be that of the plain statement: it is enough to
  * know that both round alike.  It is computed here with fewer divisions, and bounded by +- error; where the bounds lead to
- * different results, and in the end rows, the plain statement decides.  Rounding works on the bits: adding half a unit of the last
- * place of float and cutting off what is behind it takes fewer and quicker steps than conversions.  Between bounds that
- * agree no number lies halfway; bounds that round to zero differ in sign.
+ * different results, and in the end rows, the plain statement decides.  Rounding works on the bits: adding half a unit of
+ * the last place of float and cutting off what is behind it takes fewer and quicker steps than conversions.  Between bounds
+ * that agree no number lies halfway; bounds that round to zero differ in sign.
  */
 
 /* Four times the adjustment of each row times scale, but for the end rows. */

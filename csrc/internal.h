@@ -17,7 +17,8 @@
 #endif
 
 /* Kernels that do little but divide, take roots, convert or copy are compiled for AVX2 as well, and the loader takes what
- * the processor has: vectors of any width round every pixel alike.  Elsewhere there is the one version of the compiler's flags. */
+ * the processor has: vectors of any width round every pixel alike.  Elsewhere there is the one version of the compiler's
+ * flags. */
 #if defined(__GNUC__) && __GNUC__ >= 9 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CAL_CLONES __attribute__((target_clones("avx2", "default")))

@@ -19,10 +19,7 @@ from __future__ import annotations
 
 import math
 import operator
-import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -31,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 import calacs._core.cte as _core
 from calacs.ctemodel import Correction, FloatImage, Restored, Smoothed, TrapMap, TrapModel
 from calacs.errors import InvalidValue, SizeMismatch, TableError
-from calacs.parallel import resolve_threads
+from calacs.parallel import ranges_of, resolve_threads, run_ranges
 
 __all__ = [
     "Correction",
@@ -108,56 +105,6 @@ def _noise(read_noise: float) -> float:
     return float(read_noise)
 
 
-def _run(
-    tasks: list[tuple[int, int]],
-    kernel: Callable[[int, int], None],
-    n_threads: int,
-    advance: Callable[[int], None],
-    *,
-    in_spells: bool = False,
-) -> None:
-    """Call ``kernel(first, last)`` for ranges of columns, cut into short spells if that is wanted.
-
-    ``advance(columns done)`` is called in the calling thread, several times a second.  Any exception, one from there and
-    Ctrl-C included, drops what is not yet begun.
-    """
-    cancelled = Event()
-    pace = math.inf if in_spells else 0.0  # seconds a column
-
-    def call(first: int, last: int, tell: Callable[[int], None]) -> None:
-        nonlocal pace
-        while first < last and not cancelled.is_set():
-            end = min(first + max(int(_SPELL / pace), 1), last) if pace else last
-            started = time.perf_counter()
-            kernel(first, end)
-            if in_spells:
-                pace = (time.perf_counter() - started) / (end - first)
-            first = end
-            tell(first)
-
-    if n_threads == 1 or len(tasks) < 2:
-        for task in tasks:
-            call(*task, advance)
-        return
-    with ThreadPoolExecutor(min(n_threads, len(tasks))) as pool:
-        try:
-            sizes = {pool.submit(call, first, last, lambda _: None): last - first for first, last in tasks}
-            pending: set[Future[None]] = set(sizes)
-            while pending:
-                finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    future.result()
-                advance(sum(sizes.values()) - sum(sizes[future] for future in pending))
-        except BaseException:
-            cancelled.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _column_tasks(n_col: int, step: int) -> list[tuple[int, int]]:
-    return [(first, min(first + step, n_col)) for first in range(0, n_col, step)]
-
-
 def smooth(
     image: ArrayLike,
     read_noise: float,
@@ -215,7 +162,7 @@ def smooth(
         return Smoothed(spare[0], 0, 0.0)
     spare.append(_output(None if work is None else work[1], "work[1]", observed.shape, observed, image, spare[0]))
     n_range = max(n_threads, -(-observed.size // _SMOOTH_PIXELS))
-    ranges = _column_tasks(n_col, max(-(-n_col // n_range), 1))
+    ranges = ranges_of(n_col, max(-(-n_col // n_range), 1))
     current, done, batch = observed, 0, 1 if isa == "scalar" else _BATCH
     history: list[float] = []
     steps = batch
@@ -238,7 +185,7 @@ def smooth(
         ) -> None:
             _core.smooth(observed, start, first, last, noise, code, result, square, count)
 
-        _run(ranges, sweep, n_threads, tell)
+        run_ranges(ranges, sweep, n_threads, tell)
         rms = _rms(square, count)
         # Sums by column differ from sums by pixel in the last bits: near the threshold the official order decides.
         for k, value in enumerate(rms):
@@ -409,7 +356,7 @@ def _by_columns(
         if progress is not None:
             progress(stage, done, n_col)
 
-    _run(_column_tasks(n_col, width), kernel, n_threads, advance, in_spells=True)
+    run_ranges(ranges_of(n_col, width), kernel, n_threads, advance, spell=_SPELL)
 
 
 def forward(

@@ -7,7 +7,9 @@ threads.
 from __future__ import annotations
 
 import itertools
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -49,6 +51,71 @@ def run_parallel(calls: Sequence[Callable[[], T]], n_threads: int) -> list[T]:
     with ThreadPoolExecutor(min(n_threads, len(calls))) as pool:
         futures = [pool.submit(call) for call in calls]
         return [future.result() for future in futures]
+
+
+def run_ranges(
+    ranges: Sequence[tuple[int, int]],
+    kernel: Callable[[int, int], None],
+    n_threads: int,
+    advance: Callable[[int], None],
+    *,
+    spell: float | None = None,
+) -> None:
+    """Call ``kernel(first, last)`` for ranges of numbers, as of columns, in the calling thread or in a pool.
+
+    Parameters
+    ----------
+    ranges : sequence of (int, int)
+        The first and the one behind the last of each.
+    kernel : callable
+        Releases the interpreter lock while it works.
+    n_threads : int
+        Threads to use.
+    advance : callable
+        Takes how much is done; called in the calling thread, several times a second.
+    spell : float, optional
+        Seconds of work after which a range looks whether it is cancelled; without it, at its end.
+
+    Notes
+    -----
+    Any exception, one from `advance` and Ctrl-C included, drops what is not yet begun.
+    """
+    cancelled = Event()
+    pace = math.inf if spell is not None else 0.0  # seconds for each of them
+
+    def call(first: int, last: int, tell: Callable[[int], None]) -> None:
+        nonlocal pace
+        while first < last and not cancelled.is_set():
+            end = min(first + max(int((spell or 0.0) / pace), 1), last) if pace else last
+            started = time.perf_counter()
+            kernel(first, end)
+            if spell is not None:
+                pace = (time.perf_counter() - started) / (end - first)
+            first = end
+            tell(first)
+
+    if n_threads == 1 or len(ranges) < 2:
+        for first, last in ranges:
+            call(first, last, advance)
+        return
+    with ThreadPoolExecutor(min(n_threads, len(ranges))) as pool:
+        try:
+            sizes = {pool.submit(call, first, last, lambda _: None): last - first for first, last in ranges}
+            pending: set[Future[None]] = set(sizes)
+            while pending:
+                finished, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    future.result()
+                advance(sum(sizes.values()) - sum(sizes[future] for future in pending))
+        except BaseException:
+            cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def ranges_of(n: int, step: int) -> list[tuple[int, int]]:
+    """Ranges (first, behind the last) of `step` numbers each that make up 0 .. n - 1."""
+    return [(first, min(first + step, n)) for first in range(0, n, step)]
 
 
 class Cancelled(Exception):

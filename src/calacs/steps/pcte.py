@@ -239,7 +239,7 @@ def _correct_direction(
     progress: cte.Progress,
     buffers: list[FloatImage],
 ) -> cte.Correction:
-    """One pass, in three buffers: several amplifiers may be at work."""
+    """One pass.  `calacs.cte.correct` needs the traps from the start, and so a fourth buffer for each amplifier at work."""
     sci, err = (area.view(plane, one.direction) for plane in (imset.sci, imset.err))
     shape = (sci.shape[0], sci.shape[1])
     pixels, *work = (buffer[: sci.size].reshape(shape) for buffer in buffers)
